@@ -1,0 +1,45 @@
+# Everything here installs what it needs into .venv and touches nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint types unit bench clean
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "brickpush needs Python 3.11 or newer; set PYTHON, for example: make PYTHON=python3.12 demo"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Brickpush into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[app]'
+	@touch $@
+
+$(VENV)/dev.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Brickpush and its development tools into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[app,dev]'
+	@touch $@ $(VENV)/app.installed
+
+demo: $(VENV)/app.installed ## A real push, a stand-in GitHub and Databricks, and 60 Git folders.
+	@$(BIN)/python -m sandbox demo
+
+lint: $(VENV)/dev.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/dev.installed
+	$(BIN)/mypy
+
+unit: $(VENV)/dev.installed
+	$(BIN)/pytest -n 2
+
+test: lint types unit ## Lint, types and tests; pytest's closing line is the last.
+
+bench: $(VENV)/dev.installed ## The benchmarks: ratios within one run.
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what make installed and what tools left.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
