@@ -16,3 +16,4 @@ class GitFolder:
     branch: str | None  # None on a tag (detached HEAD)
     head_commit_id: str | None  # 40 hex digits
     git_cli_enabled: bool = False
+    manageable: bool = True  # False where the Repos list, which shows what we may manage, lacks it

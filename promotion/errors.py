@@ -1,0 +1,53 @@
+"""What stops a promotion: one base, and a subclass for each thing that happens."""
+
+from __future__ import annotations
+
+
+class PromotionError(Exception):
+    """A promotion that can't go on; the message names the thing, the value and the next step."""
+
+
+class ConfigError(PromotionError):
+    """Settings that can't be used."""
+
+
+class SignInError(PromotionError):
+    """No access token could be had."""
+
+
+class UnreachableError(PromotionError):
+    """No answer came: name look-up, connection, TLS or a broken answer."""
+
+
+class TimedOutError(UnreachableError):
+    """The request was sent and no answer came in time: it may still take effect."""
+
+
+class ApiError(PromotionError):
+    """An API answered with an error."""
+
+    def __init__(
+        self,
+        call: str,
+        *,
+        status: int,
+        error_code: str = "",
+        message: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        self.call = call  # "PATCH https://adb-1.azuredatabricks.net/api/2.0/repos/1"
+        self.status = status
+        self.error_code = error_code  # Databricks' word, "" where there is none
+        self.message = message  # the API's own words, redacted and cut
+        self.retry_after = retry_after  # seconds
+        words = " ".join(part for part in (error_code, message) if part)
+        super().__init__(f"{call} answered {status}{': ' + words if words else ''}")
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the same call may be sent again a little later."""
+        return self.status in (429, 503) or self.error_code in (
+            "REQUEST_LIMIT_EXCEEDED",
+            "RESOURCE_EXHAUSTED",
+            "TEMPORARILY_UNAVAILABLE",
+        )

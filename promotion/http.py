@@ -1,0 +1,183 @@
+"""HTTP as every call here needs it: time-outs, verified TLS, no redirects, errors as exceptions."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util import Retry
+
+from promotion.errors import ApiError, TimedOutError, UnreachableError
+from promotion.redact import redact
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 65.0  # ordinary Databricks endpoints give up near 60 s
+POOL = 64  # connections kept open to one host
+MESSAGE_LENGTH = 400  # characters of an API's own words that we repeat
+USER_AGENT = "brickpush"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: its JSON (`{}` where the body is empty or no JSON), and its headers."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class _Authorization(AuthBase):
+    """Set the header as requests' own auth does, so that a ~/.netrc can't replace it."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+def open_session(ca_path: str | None) -> requests.Session:
+    """Return a session that keeps no cookies, follows no redirect and repeats safe calls.
+
+    A GET that was refused for now (429, 502, 503, 504) or that broke is sent up to three more
+    times, as late as `Retry-After` says; every other method is sent once.
+    """
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = USER_AGENT
+    if ca_path is not None:
+        session.verify = ca_path
+    retries = Retry(
+        total=3,
+        backoff_factor=0.3,
+        status_forcelist=(429, 502, 503, 504),
+        allowed_methods=("GET",),
+        raise_on_status=False,
+        redirect=False,
+        retry_after_max=30,
+    )
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL, max_retries=retries)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+class Http:
+    """Calls to one API, all under *base_url*, each with a fresh Authorization header."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        session: requests.Session,
+        authorization: Callable[[], str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._session = session
+        self._authorization = authorization
+        self._headers = dict(headers or {})
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        authorization: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> Answer:
+        """Send one request and return its answer, or raise ApiError or UnreachableError."""
+        url = f"{self.base_url}{path}"
+        if authorization is None and self._authorization is not None:
+            authorization = self._authorization()
+        call = f"{method} {url}"
+        try:
+            response = self._session.request(
+                method,
+                url,
+                params=params,
+                json=json,
+                headers={**self._headers, **(headers or {})},
+                auth=_Authorization(authorization) if authorization else None,
+                timeout=(CONNECT_SECONDS, read_seconds),
+                allow_redirects=False,
+                # Given by name, or REQUESTS_CA_BUNDLE would win over the session's own value.
+                verify=self._session.verify,
+            )
+        except requests.exceptions.ReadTimeout:
+            raise TimedOutError(f"{call} gave no answer within {read_seconds:g} s") from None
+        except requests.exceptions.RequestException as exc:
+            raise UnreachableError(f"{call} failed: {_cause(exc)}") from None
+        if not 200 <= response.status_code < 300:
+            raise _api_error(call, response)
+        return Answer(response.status_code, _json(response), response.headers)
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except requests.exceptions.JSONDecodeError:
+        return {}
+
+
+def _api_error(call: str, response: requests.Response) -> ApiError:
+    error_code, message = error_words(response.text, _json(response))
+    if 300 <= response.status_code < 400:
+        message = "a redirect, which is not followed: is the host right?"
+    return ApiError(
+        call,
+        status=response.status_code,
+        error_code=error_code,
+        message=redact(message)[:MESSAGE_LENGTH],
+        retry_after=_seconds(response.headers.get("Retry-After")),
+    )
+
+
+def error_words(text: str, body: Any) -> tuple[str, str]:
+    """Return (error_code, message) from any of the forms in which the APIs give errors. Pure.
+
+    Databricks: {"error_code", "message"}, {"error"}, SCIM {"detail"}, "CODE: message", an HTML
+    page, nothing. GitHub: {"message", "errors"}. Where none fits, the text itself is not shown.
+    """
+    if isinstance(body, dict) and body:
+        message = body.get("message") or body.get("detail") or body.get("error") or ""
+        return str(body.get("error_code") or ""), str(message)
+    if plain := re.fullmatch(r"([A-Z][A-Z_]{3,}): (.{1,300})", text.strip(), re.DOTALL):
+        return plain[1], plain[2]
+    if page := re.search(r"<(title|pre)>(.*?)</\1>", text, re.DOTALL | re.IGNORECASE):
+        return "", html.unescape(page[2]).strip()
+    return "", ""
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    if retry_after is None or not retry_after.strip().isdecimal():
+        return None
+    return float(retry_after)
+
+
+def _cause(exc: Exception) -> str:
+    """Return what lies at the bottom of a requests exception, in few words and without a URL."""
+    if isinstance(exc, requests.exceptions.SSLError):
+        return "the server's TLS certificate is not trusted"
+    if isinstance(exc, requests.exceptions.ConnectTimeout):
+        return f"no connection within {CONNECT_SECONDS:g} s"
+    reasons = {
+        "NameResolutionError": "the host name is unknown",
+        "Connection refused": "the connection was refused",
+        "reset by peer": "the connection was reset",
+        "RemoteDisconnected": "the connection was closed without an answer",
+    }
+    text = repr(exc)
+    found = next((words for mark, words in reasons.items() if mark in text), None)
+    return found or type(exc).__name__

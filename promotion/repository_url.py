@@ -1,0 +1,69 @@
+"""One key for every spelling of a repository's URL. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+# git@host:owner/name, the scp-like form; a host of one letter would be a Windows drive.
+_SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]{2,}):(?P<path>(?!/*\d+/)[^\s]+)")
+_DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
+_DNS_PORTS = {"ssh", "git"}  # their ports say nothing about which repository it is
+
+
+@dataclass(frozen=True)
+class RepositoryKey:
+    """Which repository a URL means, whoever typed it: equal keys, same repository."""
+
+    host: str  # "github.com", "ghes.example.com:8443"
+    owner: str
+    name: str
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+def repository_key(url: str | None) -> RepositoryKey | None:
+    """Return the key of *url*, or None where it names no repository of a host.
+
+    GitHub's owners and names are case-insensitive, and so is a host; user names, passwords,
+    default ports, "www.", doubled slashes, ".git", queries and fragments say nothing about which
+    repository it is.
+    """
+    if not url:
+        return None
+    split = _split(url.strip())
+    if split is None:
+        return None
+    host = _host(split)
+    parts = [part for part in unquote(split.path).casefold().split("/") if part]
+    if host is None or len(parts) != 2:
+        return None
+    owner, name = parts[0], parts[1].removesuffix(".git")
+    return RepositoryKey(host, owner, name) if name else None
+
+
+def _split(url: str) -> SplitResult | None:
+    if "://" not in url:
+        scp = _SCP.fullmatch(url)
+        if scp is None:
+            return None
+        url = f"ssh://{scp['host']}/{scp['path']}"
+    try:
+        split = urlsplit(url)
+        _ = split.port
+    except ValueError:
+        return None
+    return split if split.scheme in _DEFAULT_PORTS else None
+
+
+def _host(split: SplitResult) -> str | None:
+    host = (split.hostname or "").removeprefix("www.").rstrip(".")
+    if host == "ssh.github.com":  # ssh over the https port
+        host = "github.com"
+    if not host:
+        return None
+    own_port = split.port and split.port != _DEFAULT_PORTS[split.scheme]
+    return f"{host}:{split.port}" if own_port and split.scheme not in _DNS_PORTS else host
