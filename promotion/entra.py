@@ -46,11 +46,11 @@ class ServicePrincipal:
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
-    login_host: str = PUBLIC_CLOUD  # another cloud's, or a stand-in's
+    authority_host: str = PUBLIC_CLOUD  # another cloud's, or a stand-in's
 
     @property
     def authority(self) -> str:
-        return f"{self.login_host.rstrip('/')}/{self.tenant_id}"
+        return f"{self.authority_host.rstrip('/')}/{self.tenant_id}"
 
 
 class Entra:
@@ -94,7 +94,7 @@ class Entra:
                 client_credential=self._principal.client_secret,
                 authority=self._principal.authority,
                 # MSAL asks Microsoft about hosts that it does not know, unless told not to.
-                instance_discovery=self._principal.login_host in MICROSOFT_HOSTS,
+                instance_discovery=self._principal.authority_host in MICROSOFT_HOSTS,
                 http_client=self._session,
             )
         return self._application

@@ -1,0 +1,230 @@
+"""The service's settings: `brickpush.toml`, the environment, and files that hold secrets."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from promotion.discovery import ROOTS
+from promotion.entra import PUBLIC_CLOUD
+from promotion.errors import ConfigError
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+SECRETS = {"private_key", "webhook_secrets", "client_secret"}  # never in the file itself
+
+# The four names that the workflows written by hand use; together they make one workspace.
+AZURE_NAMES = (
+    "AZURE_SP_TENANT_ID",
+    "AZURE_SP_CLIENT_ID",
+    "AZURE_SP_CLIENT_SECRET",
+    "AZURE_DATABRICKS_WORKSPACE_INSTANCE_NAME",
+)
+
+
+def _origin(url: str) -> str:
+    """Return *url* without a path, or raise: tokens go there, so it must be https."""
+    split = urlsplit(url if "://" in url else f"https://{url}")
+    if split.username or split.password:
+        raise ValueError("must not hold a user name or a password")
+    if split.scheme != "https" and not (split.scheme == "http" and split.hostname in LOOPBACK):
+        raise ValueError("must start with https://")
+    if not split.hostname:
+        raise ValueError("names no host")
+    return f"{split.scheme}://{split.netloc}"
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+class Section(BaseModel):
+    """A table of the file; a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GitHubSettings(Section):
+    app_id: int
+    private_key_path: Path | None = None
+    private_key: SecretStr | None = None  # PEM; from the environment only
+    webhook_secret_paths: tuple[Path, ...] = ()  # the first signs nothing, all verify
+    webhook_secrets: tuple[SecretStr, ...] = ()  # from the environment only
+    url: Origin = "https://github.com"  # or GitHub Enterprise Server's, or GHE.com's
+
+
+class EntraSettings(Section):
+    tenant_id: str
+    client_id: str
+    credential: Literal["client-secret"] = "client-secret"
+    client_secret: SecretStr | None = None  # from the environment only
+    client_secret_path: Path | None = None
+    authority_host: Origin = PUBLIC_CLOUD
+
+
+class WorkspaceSettings(Section):
+    host: Origin
+    entra: EntraSettings
+    roots: tuple[str, ...] = ROOTS
+    git_credential: Literal["app", "existing"] = "app"
+
+
+class Settings(BaseSettings):
+    """Everything the service is told; later sources win: file, then environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BRICKPUSH_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    github: GitHubSettings
+    workspaces: dict[str, WorkspaceSettings] = Field(min_length=1)
+    database_url: str = "sqlite:///brickpush.sqlite"
+    ca_path: Path | None = None  # a PEM file of authorities to trust in place of the usual ones
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = settings_cls.model_config.get("toml_file")
+        file = TomlConfigSettingsSource(settings_cls, path)
+        return (env_settings, file, init_settings)
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read *path* (None: no file) and the environment; raise ConfigError with every problem."""
+    if path is not None:
+        _refuse_secrets(path)
+    named = type("Settings", (Settings,), {"model_config": {"toml_file": path}})
+    try:
+        settings: Settings = named(**_azure_workspace(path, environ))
+    except ValidationError as exc:
+        where = path or "the environment"
+        raise ConfigError(f"{where}: {'; '.join(_problems(exc))}") from None
+    return _rooted(settings, path.parent if path else Path.cwd())
+
+
+def _refuse_secrets(path: Path) -> None:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(
+            f"{path} can't be read ({exc.strerror}): run `brickpush setup` to make one"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path} is not TOML: {exc}") from None
+    found = sorted(set(_keys(document)) & SECRETS)
+    if found:
+        raise ConfigError(
+            f"{path} holds {', '.join(found)}: put the secret into a file of its own and name "
+            "that file, or give it in the environment"
+        )
+
+
+def _keys(document: object) -> Iterator[str]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield key
+            yield from _keys(value)
+
+
+def _azure_workspace(path: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    if path is not None or not all(environ.get(name) for name in AZURE_NAMES):
+        return {}
+    tenant_id, client_id, client_secret, host = (environ[name] for name in AZURE_NAMES)
+    entra = {"tenant_id": tenant_id, "client_id": client_id, "client_secret": client_secret}
+    return {"workspaces": {"default": {"host": host, "entra": entra}}}
+
+
+def _problems(exc: ValidationError) -> Iterator[str]:
+    for error in exc.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in error["loc"])
+        unknown = error["type"] == "extra_forbidden"
+        yield f"{name} is not a known key" if unknown else f"{name}: {error['msg']}"
+
+
+def _rooted(settings: Settings, directory: Path) -> Settings:
+    """Make the paths of *settings* absolute: they are relative to the file that names them."""
+    github = settings.github.model_copy(
+        update={
+            "private_key_path": _under(directory, settings.github.private_key_path),
+            "webhook_secret_paths": tuple(
+                directory / path for path in settings.github.webhook_secret_paths
+            ),
+        }
+    )
+    workspaces = {
+        name: workspace.model_copy(
+            update={
+                "entra": workspace.entra.model_copy(
+                    update={
+                        "client_secret_path": _under(directory, workspace.entra.client_secret_path)
+                    }
+                )
+            }
+        )
+        for name, workspace in settings.workspaces.items()
+    }
+    return settings.model_copy(
+        update={
+            "github": github,
+            "workspaces": workspaces,
+            "ca_path": _under(directory, settings.ca_path),
+            "database_url": _database_url(directory, settings.database_url),
+        }
+    )
+
+
+def _under(directory: Path, path: Path | None) -> Path | None:
+    return None if path is None else directory / path
+
+
+def _database_url(directory: Path, url: str) -> str:
+    relative = url.removeprefix("sqlite:///")
+    if relative == url or relative.startswith("/"):
+        return url
+    return f"sqlite:///{(directory / relative).absolute()}"
+
+
+def read_secret(name: str, given: SecretStr | None, path: Path | None) -> str:
+    """Return a secret from the environment or from its file, or raise ConfigError."""
+    if given is not None and given.get_secret_value():
+        return given.get_secret_value()
+    if path is None:
+        raise ConfigError(
+            f"{name} is not set: name a file that holds it, or set it in the environment"
+        )
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{name}: {path} can't be read ({exc.strerror})") from None
+    if not secret:
+        raise ConfigError(f"{name}: {path} is empty")
+    return secret
+
+
+def webhook_secrets(github: GitHubSettings) -> tuple[str, ...]:
+    """Return every secret that a delivery may be signed with; none at all is an error."""
+    secrets = [
+        read_secret("github.webhook_secret_paths", None, path)
+        for path in github.webhook_secret_paths
+    ]
+    secrets += [given.get_secret_value() for given in github.webhook_secrets]
+    if not all(secrets) or not secrets:
+        raise ConfigError(
+            "github.webhook_secret_paths names no secret: unsigned deliveries are never accepted"
+        )
+    return tuple(secrets)

@@ -1,0 +1,82 @@
+"""Valid values for tests; a test changes only what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from promotion.errors import ApiError
+from promotion.git_folder import GitFolder
+from promotion.push import Push
+from promotion.repository_url import RepositoryKey
+
+OLD = "0" * 39 + "1"
+NEW = "0" * 39 + "2"
+NEWER = "0" * 39 + "3"
+ETL = RepositoryKey("github.com", "octo-org", "etl")
+
+
+def a_push(**changes: Any) -> Push:
+    push = Push(repository="octo-org/etl", ref="refs/heads/main", before=OLD, after=NEW)
+    return replace(push, **changes)
+
+
+def a_folder(**changes: Any) -> GitFolder:
+    folder = GitFolder(
+        id=4_503_599_627_370_497,
+        path="/Repos/team/etl",
+        url="https://github.com/octo-org/etl.git",
+        provider="gitHub",
+        branch="main",
+        head_commit_id=OLD,
+    )
+    return replace(folder, **changes)
+
+
+def an_api_error(
+    status: int = 403, error_code: str = "", message: str = "", **more: Any
+) -> ApiError:
+    return ApiError("PATCH /repos/1", status=status, error_code=error_code, message=message, **more)
+
+
+class StillClock:
+    """A clock that jumps ahead where somebody would wait."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class InMemoryFolders:
+    """Git folders without a network: an update moves a folder to `tip`, unless told otherwise."""
+
+    def __init__(self, *folders: GitFolder, tip: str = NEW) -> None:
+        self.folders = {folder.id: folder for folder in folders}
+        self.tip = tip
+        self.updates: list[int] = []
+        self.errors: list[Exception] = []  # raised by the next updates, before any effect
+        self.stale_reads = 0  # reads that still show the old head after an update
+        self.before_read: Callable[[], None] = lambda: None
+        self._shown: dict[int, GitFolder] = {}
+
+    def get_git_folder(self, repo_id: int) -> GitFolder | None:
+        self.before_read()
+        if self._shown and self.stale_reads > 0:
+            self.stale_reads -= 1
+            return self._shown[repo_id]
+        return self.folders.get(repo_id)
+
+    def update_git_folder(self, repo_id: int, *, branch: str) -> None:
+        self.updates.append(repo_id)
+        if self.errors:
+            raise self.errors.pop(0)
+        self._shown[repo_id] = self.folders[repo_id]
+        self.folders[repo_id] = replace(
+            self.folders[repo_id], branch=branch, head_commit_id=self.tip
+        )

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from builders import NEW, NEWER, OLD, InMemoryFolders, StillClock, a_folder, a_push, an_api_error
+
+from promotion.errors import TimedOutError, UnreachableError
+from promotion.outcome import Conclusion
+from promotion.promote import ATTEMPTS, WATCH_SECONDS, Promoter, nobody_knows
+
+
+def a_promoter(folders, *, contains=nobody_knows, clock=None):
+    return Promoter(a_push(), folders, clock or StillClock(), contains)
+
+
+def ends(folders, **options):
+    outcome = a_promoter(folders, **options).promote(a_folder())
+    return outcome.conclusion, outcome.reason
+
+
+def test_a_folder_is_brought_to_the_push_and_read_back():
+    folders = InMemoryFolders(a_folder())
+
+    outcome = a_promoter(folders).promote(a_folder())
+
+    assert (outcome.conclusion, outcome.before, outcome.after) == (Conclusion.SUCCESS, OLD, NEW)
+    assert outcome.reason == "at 0000000"
+
+
+def test_a_folder_already_there_is_left_alone():
+    folders = InMemoryFolders(a_folder(head_commit_id=NEW))
+
+    assert ends(folders) == (Conclusion.SKIPPED, "already at 0000000")
+    assert folders.updates == []
+
+
+def test_a_folder_that_is_gone_is_left_alone():
+    folders = InMemoryFolders()
+
+    assert ends(folders) == (Conclusion.SKIPPED, "it is gone")
+
+
+@pytest.mark.parametrize(
+    ("branch", "reason"),
+    [
+        pytest.param("feature/a", "somebody checked out feature/a meanwhile", id="another branch"),
+        pytest.param(None, "somebody checked out a tag meanwhile", id="a tag"),
+    ],
+)
+def test_a_folder_whose_branch_was_switched_meanwhile_is_not_switched_back(branch, reason):
+    folders = InMemoryFolders(a_folder(branch=branch))
+
+    assert ends(folders) == (Conclusion.SKIPPED, reason)
+    assert folders.updates == []
+
+
+def test_a_stale_first_read_is_read_again():
+    folders = InMemoryFolders(a_folder())
+    folders.stale_reads = 3
+    folders.get_git_folder(a_folder().id)
+
+    assert ends(folders) == (Conclusion.SUCCESS, "at 0000000")
+
+
+def test_an_update_that_changes_nothing_is_no_success():
+    folders = InMemoryFolders(a_folder(), tip=OLD)
+
+    conclusion, reason = ends(folders)
+
+    assert conclusion is Conclusion.FAILURE
+    assert reason == "Databricks reported success, but the Git folder is still at 0000000"
+
+
+@pytest.mark.parametrize(
+    ("contains", "conclusion", "reason"),
+    [
+        pytest.param(
+            True,
+            Conclusion.SUCCESS,
+            "at 0000000, which is newer and contains 0000000",
+            id="a descendant",
+        ),
+        pytest.param(
+            False,
+            Conclusion.NEUTRAL,
+            "at 0000000: main was moved again and has lost 0000000",
+            id="a force-push",
+        ),
+        pytest.param(None, Conclusion.NEUTRAL, "at 0000000, the head of main", id="not known"),
+    ],
+)
+def test_a_branch_that_moved_on_is_told_by_ancestry(contains, conclusion, reason):
+    folders = InMemoryFolders(a_folder(), tip=NEWER)
+
+    assert ends(folders, contains=lambda head, after: contains) == (conclusion, reason)
+
+
+def test_a_throttled_update_waits_as_long_as_it_was_told_to():
+    folders, clock = InMemoryFolders(a_folder()), StillClock()
+    folders.errors = [an_api_error(429, retry_after=7.0), an_api_error(503, retry_after=2.0)]
+
+    assert ends(folders, clock=clock) == (Conclusion.SUCCESS, "at 0000000")
+    assert clock.now == 9.0
+
+
+def test_a_folder_that_stays_throttled_ends_with_a_next_step():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [an_api_error(429)] * ATTEMPTS
+
+    outcome = a_promoter(folders).promote(a_folder())
+
+    assert outcome.conclusion is Conclusion.FAILURE
+    assert outcome.next_step == "re-run in some minutes"
+
+
+def test_an_update_without_an_answer_is_watched_and_never_sent_again():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [TimedOutError("PATCH gave no answer within 600 s")]
+    reads = iter(range(100))
+
+    def finish_later():
+        if next(reads) == 4:
+            folders.folders[a_folder().id] = a_folder(head_commit_id=NEW)
+
+    folders.before_read = finish_later
+
+    assert ends(folders) == (Conclusion.SUCCESS, "at 0000000")
+    assert len(folders.updates) == 1
+
+
+def test_an_update_that_never_ends_has_timed_out():
+    folders, clock = InMemoryFolders(a_folder()), StillClock()
+    folders.errors = [TimedOutError("PATCH gave no answer within 600 s")]
+
+    conclusion, reason = ends(folders, clock=clock)
+
+    assert (conclusion, reason) == (
+        Conclusion.TIMED_OUT,
+        "Databricks did not finish within 10 minutes",
+    )
+    assert clock.now >= WATCH_SECONDS
+
+
+def test_a_folder_deleted_during_its_update_is_said_to_be_deleted():
+    folders = InMemoryFolders(a_folder())
+    reads = iter(range(100))
+
+    def delete_at_the_second_read():
+        if next(reads) == 1:
+            folders.folders.clear()
+
+    folders.before_read = delete_at_the_second_read
+
+    assert ends(folders) == (Conclusion.SKIPPED, "it was deleted meanwhile")
+
+
+def test_a_workspace_that_does_not_answer_fails_the_folder_only():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [UnreachableError("PATCH https://dev failed: the connection was refused")]
+
+    outcome = a_promoter(folders).promote(a_folder())
+
+    assert outcome.conclusion is Conclusion.FAILURE
+    assert outcome.reason == "PATCH https://dev failed: the connection was refused"
+    assert outcome.next_step == "check the network between here and the workspace, then re-run"
+
+
+def test_an_id_of_sixteen_digits_stays_exact():
+    folder = a_folder(id=9_007_199_254_740_993)  # 2^53 + 1: a float would lose the 1
+    folders = InMemoryFolders(folder)
+
+    outcome = a_promoter(folders).promote(folder)
+
+    assert outcome.folder == replace(folder)
+    assert folders.updates == [9_007_199_254_740_993]
