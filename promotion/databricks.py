@@ -69,11 +69,21 @@ class Databricks:
             raise
 
     def update_git_folder(
-        self, repo_id: int, *, branch: str | None = None, tag: str | None = None
+        self,
+        repo_id: int,
+        *,
+        branch: str | None = None,
+        tag: str | None = None,
+        discard: bool = False,
     ) -> None:
-        """Check out the head of *branch* (or *tag*), and return when git has ended."""
-        target = {"branch": branch} if branch is not None else {"tag": tag}
-        self._http.call("PATCH", f"/api/2.0/repos/{repo_id}", json=target, read_seconds=GIT_SECONDS)
+        """Check out the head of *branch* (or *tag*), and return when git has ended.
+
+        *discard* deletes whatever is not committed in the Git folder.
+        """
+        body: dict[str, Any] = {"branch": branch} if branch is not None else {"tag": tag}
+        if discard:
+            body["dangerously_force_discard_all"] = True
+        self._http.call("PATCH", f"/api/2.0/repos/{repo_id}", json=body, read_seconds=GIT_SECONDS)
 
     def list_directory(self, path: str) -> list[WorkspaceObject]:
         """Return the entries of one workspace directory."""

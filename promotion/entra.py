@@ -58,7 +58,7 @@ class Entra:
 
     def __init__(self, principal: ServicePrincipal, session: requests.Session) -> None:
         self._principal = principal
-        self._session = _Session(session)
+        self._session = MsalSession(session)
         self._lock = threading.Lock()
         self._application: msal.ConfidentialClientApplication | None = None
 
@@ -109,7 +109,7 @@ class Entra:
         )
 
 
-class _Session:
+class MsalSession:
     """What MSAL asks of its http_client, with a time-out and the session's own trust."""
 
     TIMEOUT = (5.0, 30.0)  # seconds to connect, to read

@@ -47,8 +47,8 @@ class _Authorization(AuthBase):
 def open_session(ca_path: str | None) -> requests.Session:
     """Return a session that keeps no cookies, follows no redirect and repeats safe calls.
 
-    A GET that was refused for now (429, 502, 503, 504) or that broke is sent up to three more
-    times, as late as `Retry-After` says; every other method is sent once.
+    A GET that broke, or that a gateway answered (502, 504), is sent up to three more times; every
+    other method is sent once. Who is throttled (429, 503) must slow down: `promotion.pace` does.
     """
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -58,11 +58,11 @@ def open_session(ca_path: str | None) -> requests.Session:
     retries = Retry(
         total=3,
         backoff_factor=0.3,
-        status_forcelist=(429, 502, 503, 504),
+        status_forcelist=(502, 504),
         allowed_methods=("GET",),
         raise_on_status=False,
         redirect=False,
-        retry_after_max=30,
+        respect_retry_after_header=False,
     )
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL, max_retries=retries)
     session.mount("https://", adapter)

@@ -31,3 +31,4 @@ class Outcome:
     reason: str  # "at 1a2b3c4", "Databricks answered 429 ..."
     next_step: str = ""  # empty where nothing is to be done
     seconds: float = 0.0
+    rule: str = ""  # the rule that decided, empty where none did

@@ -1,22 +1,21 @@
-"""Bring one Git folder to a pushed commit, and read back where it is."""
+"""Bring one Git folder to its destination, and read back where it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from promotion.clock import Clock
 from promotion.errors import ApiError, PromotionError, TimedOutError
 from promotion.failures import explain
 from promotion.git_folder import GitFolder
 from promotion.outcome import Conclusion, Outcome
-from promotion.push import Push
+from promotion.pace import GitFolders
+from promotion.plan import Decision, Destination
+from promotion.rules import EVERY_FOLDER, OnConflict
 
-ATTEMPTS = 5  # PATCHes that were refused for now (429, 503), in all
 STALE_SECONDS = 10.0  # how long a read may lag behind a PATCH that succeeded
 WATCH_SECONDS = 600.0  # how long git may go on in Databricks after the answer was lost
-MOST_WAIT_SECONDS = 60.0  # we never wait longer for one Retry-After
 
 # Tells whether commit `head` contains commit `after`; None where nobody can say.
 Contains = Callable[[str, str], bool | None]
@@ -27,53 +26,45 @@ def nobody_knows(_head: str, _after: str) -> bool | None:
     return None
 
 
-class GitFolders(Protocol):
-    """The calls that a promotion needs from Databricks."""
-
-    def get_git_folder(self, repo_id: int) -> GitFolder | None: ...
-    def update_git_folder(self, repo_id: int, *, branch: str) -> None: ...
-
-
 @dataclass(frozen=True)
 class Promoter:
-    """Promotes Git folders of one workspace to one push."""
+    """Brings Git folders of one workspace where a plan says; every ending is an outcome."""
 
-    push: Push
     folders: GitFolders
     clock: Clock
     contains: Contains = nobody_knows
 
-    def promote(self, known: GitFolder) -> Outcome:
-        """Bring the Git folder to the pushed commit; every ending is an outcome.
+    def promote(self, decision: Decision) -> Outcome:
+        """Bring one Git folder to its destination, and read back where it is.
 
         Databricks updates a folder to the head of a branch, never to a commit, so the folder may
         already be ahead of the push by the time it is read back.
         """
+        assert decision.destination is not None, "the plan moves this Git folder"
         started = self.clock.time()
-        outcome = self._promote(known)
-        seconds = self.clock.time() - started
-        return Outcome(
-            outcome.folder,
-            outcome.conclusion,
-            outcome.before,
-            outcome.after,
-            outcome.reason,
-            outcome.next_step,
-            seconds,
-        )
+        outcome = _Move(self, decision, decision.destination).run()
+        rule = "" if decision.rule is EVERY_FOLDER else decision.rule.name
+        return replace(outcome, seconds=self.clock.time() - started, rule=rule)
 
-    def _promote(self, known: GitFolder) -> Outcome:
-        branch, after = self.push.branch, self.push.after
-        assert branch is not None, "the plan moves nothing for other refs"
+
+@dataclass(frozen=True)
+class _Move:
+    """One Git folder on its way."""
+
+    to: Promoter
+    decision: Decision
+    destination: Destination
+
+    def run(self) -> Outcome:
+        known = self.decision.folder
         try:
-            folder = self.folders.get_git_folder(known.id)
+            folder = self.to.folders.get_git_folder(known.id)
             if folder is None:
                 return _stays(known, "it is gone")
-            if folder.branch != branch:
-                return _stays(folder, f"somebody checked out {folder.branch or 'a tag'} meanwhile")
-            if folder.head_commit_id == after:
-                return _stays(folder, f"already at {after[:7]}")
-            self._update(folder, branch)
+            reason = self._reason_to_stay(folder)
+            if reason:
+                return _stays(folder, reason)
+            self._update(folder)
             return self._read_back(folder, STALE_SECONDS)
         except TimedOutError:
             return self._watch(known)
@@ -83,16 +74,34 @@ class Promoter:
             step = "check the network between here and the workspace, then re-run"
             return _ended(known, Conclusion.FAILURE, known.head_commit_id, str(exc), step)
 
-    def _update(self, folder: GitFolder, branch: str) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self.folders.update_git_folder(folder.id, branch=branch)
-                return
-            except ApiError as exc:
-                if not exc.throttled or attempt == ATTEMPTS:
-                    raise
-                wait = exc.retry_after if exc.retry_after is not None else 2.0 ** (attempt - 1)
-                self.clock.sleep(min(wait, MOST_WAIT_SECONDS))
+    def _reason_to_stay(self, folder: GitFolder) -> str:
+        """Return why the folder is left alone after all: it may have changed since it was seen."""
+        head, destination = folder.head_commit_id, self.destination
+        if destination.branch is not None and folder.branch != destination.branch:
+            return f"somebody checked out {folder.branch or 'a tag'} meanwhile"
+        if head == destination.commit:
+            return f"already at {destination.commit[:7]}"
+        goes_back = destination.tag is not None and not self.decision.rule.back
+        if goes_back and head and self.to.contains(head, destination.commit):
+            return f"is ahead of {destination.tag}, and {self.decision.rule.name} never goes back"
+        return ""
+
+    def _update(self, folder: GitFolder) -> None:
+        """Update the folder; discard what is in the way only where a rule for its path says so."""
+        destination = self.destination
+
+        def update(*, discard: bool) -> None:
+            self.to.folders.update_git_folder(
+                folder.id, branch=destination.branch, tag=destination.tag, discard=discard
+            )
+
+        try:
+            update(discard=False)
+        except ApiError as exc:
+            in_the_way = explain(exc).conclusion is Conclusion.ACTION_REQUIRED
+            if not in_the_way or self.decision.rule.on_conflict is not OnConflict.DISCARD:
+                raise
+            update(discard=True)
 
     def _watch(self, known: GitFolder) -> Outcome:
         """Look until git, whose answer was lost, has moved the folder; never send it again."""
@@ -108,35 +117,36 @@ class Promoter:
         return _ended(known, Conclusion.TIMED_OUT, outcome.after, reason, step)
 
     def _read_back(self, before: GitFolder, patience: float) -> Outcome:
-        """Read the folder until it is at the push or past it; a read may be stale at first."""
-        deadline = self.clock.time() + patience
+        """Read the folder until it has moved; a read may be stale at first."""
+        clock = self.to.clock
+        deadline = clock.time() + patience
         pause = 0.1
         while True:
-            folder = self.folders.get_git_folder(before.id)
+            folder = self.to.folders.get_git_folder(before.id)
             if folder is None:
                 return _stays(before, "it was deleted meanwhile")
             if folder.head_commit_id != before.head_commit_id:
                 return self._judge(before, folder)
-            if self.clock.time() >= deadline:
+            if clock.time() >= deadline:
                 at = (folder.head_commit_id or "no commit")[:7]
                 reason = f"Databricks reported success, but the Git folder is still at {at}"
                 step = "re-run; if it stays, pull in Databricks and look at what it says"
                 return _ended(before, Conclusion.FAILURE, folder.head_commit_id, reason, step)
-            self.clock.sleep(pause)
+            clock.sleep(pause)
             pause = min(pause * 2, 5.0)
 
     def _judge(self, before: GitFolder, now: GitFolder) -> Outcome:
-        head, after = now.head_commit_id or "", self.push.after
-        if head == after:
-            return _ended(before, Conclusion.SUCCESS, head, f"at {after[:7]}")
-        contains = self.contains(head, after)
+        head, commit = now.head_commit_id or "", self.destination.commit
+        if head == commit:
+            return _ended(before, Conclusion.SUCCESS, head, f"at {commit[:7]}")
+        contains = self.to.contains(head, commit)
         if contains:
-            reason = f"at {head[:7]}, which is newer and contains {after[:7]}"
+            reason = f"at {head[:7]}, which is newer and contains {commit[:7]}"
             return _ended(before, Conclusion.SUCCESS, head, reason)
+        name = self.destination.name
         if contains is None:
-            reason = f"at {head[:7]}, the head of {self.push.branch}"
-            return _ended(before, Conclusion.NEUTRAL, head, reason)
-        reason = f"at {head[:7]}: {self.push.branch} was moved again and has lost {after[:7]}"
+            return _ended(before, Conclusion.NEUTRAL, head, f"at {head[:7]}, the head of {name}")
+        reason = f"at {head[:7]}: {name} was moved again and has lost {commit[:7]}"
         return _ended(before, Conclusion.NEUTRAL, head, reason)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from promotion.clock import Clock, SystemClock
 from promotion.databricks import Databricks
@@ -14,12 +14,12 @@ from promotion.failures import explain
 from promotion.git_credential import GitToken, store_git_credential
 from promotion.git_folder import GitFolder
 from promotion.outcome import Conclusion, Outcome
-from promotion.plan import Decision, plan
+from promotion.pace import Pace, PacedGitFolders
+from promotion.plan import Decision, Mapped, plan
 from promotion.promote import Contains, Promoter, nobody_knows
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
-
-CONCURRENCY = 8  # Git folders of one workspace at once
+from promotion.rules import Rule
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Workspace:
     name: str
     databricks: Databricks
     roots: tuple[str, ...] = ROOTS
+    rules: tuple[Rule, ...] = ()
+    pace: Pace = field(default_factory=lambda: Pace(SystemClock()))
 
     @property
     def host(self) -> str:
@@ -74,11 +76,13 @@ def promote_in_workspace(
     *,
     token: TokenSource = no_token,
     contains: Contains = nobody_knows,
+    tags: Callable[[], Mapping[str, str]] = dict,
     progress: Progress | None = None,
     clock: Clock | None = None,
 ) -> Report:
-    """Bring every Git folder that follows the pushed branch to the push.
+    """Bring every Git folder that follows the pushed ref to the push.
 
+    *tags* gives the repository's tags with their commits; it is asked where a tag was pushed.
     Never raises PromotionError: what stops the workspace is the report's `problem`.
     """
     progress = progress or Progress()
@@ -86,16 +90,18 @@ def promote_in_workspace(
         seen = survey(workspace.databricks, workspace.roots)
     except PromotionError as exc:
         return _stopped(workspace, exc)
-    decisions = tuple(plan(push, repositories, seen.folders))
+    mapped = Mapped(repositories, workspace.rules, tags() if push.tag is not None else {})
+    decisions = tuple(plan(push, mapped, seen.folders))
     progress.planned(decisions)
-    moving = [decision.folder for decision in decisions if decision.moves]
+    moving = [decision for decision in decisions if decision.moves]
     try:
-        _hand_over(workspace.databricks, moving, token)
+        _hand_over(workspace.databricks, [decision.folder for decision in moving], token)
     except PromotionError as exc:
-        outcomes = tuple(_not_tried(folder, exc) for folder in moving)
+        outcomes = tuple(_not_tried(decision.folder, exc) for decision in moving)
         return _report(workspace, decisions, outcomes, seen.blind_spots)
-    promoter = Promoter(push, workspace.databricks, clock or SystemClock(), contains)
-    outcomes = _carry_out(promoter, moving, progress)
+    folders = PacedGitFolders(workspace.databricks, workspace.pace)
+    promoter = Promoter(folders, clock or SystemClock(), contains)
+    outcomes = _carry_out(promoter, moving, workspace.pace.cap, progress)
     return _report(workspace, decisions, outcomes, seen.blind_spots)
 
 
@@ -112,13 +118,13 @@ def _hand_over(databricks: Databricks, moving: Sequence[GitFolder], token: Token
 
 
 def _carry_out(
-    promoter: Promoter, moving: Sequence[GitFolder], progress: Progress
+    promoter: Promoter, moving: Sequence[Decision], at_once: int, progress: Progress
 ) -> tuple[Outcome, ...]:
     if not moving:
         return ()
     outcomes = []
-    with ThreadPoolExecutor(min(CONCURRENCY, len(moving)), "promote") as pool:
-        for future in as_completed([pool.submit(promoter.promote, folder) for folder in moving]):
+    with ThreadPoolExecutor(min(at_once, len(moving)), "promote") as pool:
+        for future in as_completed([pool.submit(promoter.promote, each) for each in moving]):
             outcome = future.result()
             progress.ended(outcome)
             outcomes.append(outcome)

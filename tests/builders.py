@@ -8,6 +8,7 @@ from typing import Any
 
 from promotion.errors import ApiError
 from promotion.git_folder import GitFolder
+from promotion.plan import Decision, Destination
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
 
@@ -40,6 +41,11 @@ def an_api_error(
     return ApiError("PATCH /repos/1", status=status, error_code=error_code, message=message, **more)
 
 
+def a_decision(folder: GitFolder | None = None, **changes: Any) -> Decision:
+    decision = Decision(folder or a_folder(), Destination("main", None, NEW), "follows main")
+    return replace(decision, **changes)
+
+
 class StillClock:
     """A clock that jumps ahead where somebody would wait."""
 
@@ -59,7 +65,7 @@ class InMemoryFolders:
     def __init__(self, *folders: GitFolder, tip: str = NEW) -> None:
         self.folders = {folder.id: folder for folder in folders}
         self.tip = tip
-        self.updates: list[int] = []
+        self.updates: list[tuple[int, bool]] = []  # id, whether edits were to be discarded
         self.errors: list[Exception] = []  # raised by the next updates, before any effect
         self.stale_reads = 0  # reads that still show the old head after an update
         self.before_read: Callable[[], None] = lambda: None
@@ -72,8 +78,10 @@ class InMemoryFolders:
             return self._shown[repo_id]
         return self.folders.get(repo_id)
 
-    def update_git_folder(self, repo_id: int, *, branch: str) -> None:
-        self.updates.append(repo_id)
+    def update_git_folder(
+        self, repo_id: int, *, branch: str | None, tag: str | None = None, discard: bool = False
+    ) -> None:
+        self.updates.append((repo_id, discard))
         if self.errors:
             raise self.errors.pop(0)
         self._shown[repo_id] = self.folders[repo_id]

@@ -5,12 +5,12 @@ from builders import ETL, NEW, a_folder, a_push
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.plan import plan
+from promotion.plan import Mapped, plan
 from promotion.push import ZERO_SHA
 
 
 def reasons(push, *folders):
-    return [(decision.moves, decision.reason) for decision in plan(push, {ETL}, folders)]
+    return [(decision.moves, decision.reason) for decision in plan(push, Mapped({ETL}), folders)]
 
 
 def test_a_folder_on_the_pushed_branch_moves():
@@ -103,6 +103,6 @@ def test_exactly_the_folders_on_the_pushed_repository_and_branch_move(workspace,
         if "github.com" in folder.url.lower()
     ]
 
-    decisions = plan(a_push(ref=f"refs/heads/{branch}"), {ETL}, workspace)
+    decisions = plan(a_push(ref=f"refs/heads/{branch}"), Mapped({ETL}), workspace)
 
     assert [decision.folder for decision in decisions if decision.moves] == mapped

@@ -3,26 +3,39 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from builders import NEW, NEWER, OLD, InMemoryFolders, StillClock, a_folder, a_push, an_api_error
+from builders import (
+    NEW,
+    NEWER,
+    OLD,
+    InMemoryFolders,
+    StillClock,
+    a_decision,
+    a_folder,
+    an_api_error,
+)
 
 from promotion.errors import TimedOutError, UnreachableError
 from promotion.outcome import Conclusion
-from promotion.promote import ATTEMPTS, WATCH_SECONDS, Promoter, nobody_knows
+from promotion.pace import ATTEMPTS, Pace, PacedGitFolders
+from promotion.plan import Destination
+from promotion.promote import WATCH_SECONDS, Promoter, nobody_knows
+from promotion.rules import OnConflict, Rule
 
 
 def a_promoter(folders, *, contains=nobody_knows, clock=None):
-    return Promoter(a_push(), folders, clock or StillClock(), contains)
+    clock = clock or StillClock()
+    return Promoter(PacedGitFolders(folders, Pace(clock)), clock, contains)
 
 
 def ends(folders, **options):
-    outcome = a_promoter(folders, **options).promote(a_folder())
+    outcome = a_promoter(folders, **options).promote(a_decision())
     return outcome.conclusion, outcome.reason
 
 
 def test_a_folder_is_brought_to_the_push_and_read_back():
     folders = InMemoryFolders(a_folder())
 
-    outcome = a_promoter(folders).promote(a_folder())
+    outcome = a_promoter(folders).promote(a_decision())
 
     assert (outcome.conclusion, outcome.before, outcome.after) == (Conclusion.SUCCESS, OLD, NEW)
     assert outcome.reason == "at 0000000"
@@ -108,7 +121,7 @@ def test_a_folder_that_stays_throttled_ends_with_a_next_step():
     folders = InMemoryFolders(a_folder())
     folders.errors = [an_api_error(429)] * ATTEMPTS
 
-    outcome = a_promoter(folders).promote(a_folder())
+    outcome = a_promoter(folders).promote(a_decision())
 
     assert outcome.conclusion is Conclusion.FAILURE
     assert outcome.next_step == "re-run in some minutes"
@@ -159,7 +172,7 @@ def test_a_workspace_that_does_not_answer_fails_the_folder_only():
     folders = InMemoryFolders(a_folder())
     folders.errors = [UnreachableError("PATCH https://dev failed: the connection was refused")]
 
-    outcome = a_promoter(folders).promote(a_folder())
+    outcome = a_promoter(folders).promote(a_decision())
 
     assert outcome.conclusion is Conclusion.FAILURE
     assert outcome.reason == "PATCH https://dev failed: the connection was refused"
@@ -170,7 +183,42 @@ def test_an_id_of_sixteen_digits_stays_exact():
     folder = a_folder(id=9_007_199_254_740_993)  # 2^53 + 1: a float would lose the 1
     folders = InMemoryFolders(folder)
 
-    outcome = a_promoter(folders).promote(folder)
+    outcome = a_promoter(folders).promote(a_decision(folder))
 
     assert outcome.folder == replace(folder)
-    assert folders.updates == [9_007_199_254_740_993]
+    assert folders.updates == [(9_007_199_254_740_993, False)]
+
+
+DISCARDS = Rule("rule 1 of dev", ("/Repos/**",), on_conflict=OnConflict.DISCARD)
+TAGS = Rule("rule 1 of dev", ("/Repos/**",), follow="tag:v*")
+
+
+def test_edits_in_the_way_are_discarded_only_where_a_rule_says_so():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [an_api_error(409, "GIT_CONFLICT")]
+
+    outcome = a_promoter(folders).promote(a_decision(rule=DISCARDS))
+
+    assert (outcome.conclusion, outcome.rule) == (Conclusion.SUCCESS, "rule 1 of dev")
+    assert folders.updates == [(a_folder().id, False), (a_folder().id, True)]
+
+
+def test_edits_in_the_way_are_kept_without_such_a_rule():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [an_api_error(409, "GIT_CONFLICT")]
+
+    outcome = a_promoter(folders).promote(a_decision())
+
+    assert outcome.conclusion is Conclusion.ACTION_REQUIRED
+    assert folders.updates == [(a_folder().id, False)]
+
+
+def test_a_folder_ahead_of_a_tag_does_not_go_back():
+    folder = a_folder(branch=None, head_commit_id=NEWER)
+    folders = InMemoryFolders(folder)
+    decision = a_decision(folder, destination=Destination(None, "v1.9", NEW), rule=TAGS)
+
+    outcome = a_promoter(folders, contains=lambda head, after: True).promote(decision)
+
+    assert outcome.reason == "is ahead of v1.9, and rule 1 of dev never goes back"
+    assert folders.updates == []

@@ -1,0 +1,230 @@
+"""The whole sandbox: GitHub, Entra and two Databricks workspaces, each on a loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import world
+from sandbox.certificates import Certificate, make_certificate
+from sandbox.databricks.workspace import Workspace
+from sandbox.entra.server import Entra, Principal
+from sandbox.github.server import GitHub
+from sandbox.serving import Listener
+
+WORKSPACES = ("dev", "prod")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sandbox differs from the usual one."""
+
+    hook: str | None = None  # where GitHub sends webhooks
+    http: bool = False  # plain http for GitHub and the workspaces; Entra stays https
+    empty: bool = False  # no Git folders and no stored Git credentials
+    latency_ms: int = 0  # added to every answer
+
+
+@dataclass(frozen=True)
+class Place:
+    """One workspace, and who may do what in it."""
+
+    workspace: Workspace
+    principal: Principal
+    token: str  # a personal access token of an admin
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What runs, and how to reach it."""
+
+    directory: Path
+    github: GitHub
+    entra: Entra
+    places: tuple[Place, ...]
+    user_token: str
+    installation_id: int
+    certificate: Certificate
+    config_path: Path
+
+    @property
+    def workspaces(self) -> tuple[Workspace, ...]:
+        return tuple(place.workspace for place in self.places)
+
+    def workspace(self, name: str) -> Workspace:
+        return next(each for each in self.workspaces if each.name == name)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what another program needs to use the sandbox; it holds the sandbox's secrets."""
+        return {
+            "github": self._describe_github(),
+            "workspaces": [self._describe_place(place) for place in self.places],
+            "ca_path": str(self.certificate.ca_path),
+            "config_path": str(self.config_path),
+        }
+
+    def _describe_github(self) -> dict[str, Any]:
+        return {
+            "url": self.github.url,
+            "api_url": self.github.api_url,
+            "app_id": self.github.app_id,
+            "client_id": self.github.client_id,
+            "private_key_path": str(self.github.private_key_path),
+            "webhook_secret": self.github.webhook_secret,
+            "installation_id": self.installation_id,
+            "repository": world.MAIN,
+            "repository_url": self.github.repository(world.MAIN).clone_url,
+            "user_token": self.user_token,
+        }
+
+    def _describe_place(self, place: Place) -> dict[str, str]:
+        return {
+            "name": place.workspace.name,
+            "host": place.workspace.url,
+            "token": place.token,
+            "authority": self.entra.authority(place.principal.tenant_id),
+            "tenant_id": place.principal.tenant_id,
+            "client_id": place.principal.client_id,
+            "client_secret": place.principal.client_secret,
+        }
+
+
+@contextlib.contextmanager
+def open_sandbox(directory: Path, options: Options | None = None) -> Iterator[Sandbox]:
+    """Start a sandbox in *directory*, which is made where it is missing; stop it at the end."""
+    options = options or Options()
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        yield _start(directory, options, stack)
+
+
+def _start(directory: Path, options: Options, stack: contextlib.ExitStack) -> Sandbox:
+    certificate = make_certificate(directory)
+
+    def listener(*, https: bool) -> Listener:
+        opened = Listener(certificate if https else None)
+        stack.callback(opened.close)
+        return opened
+
+    github_listener, entra_listener = listener(https=not options.http), listener(https=True)
+    github = GitHub(directory / "github", url=github_listener.url)
+    stack.callback(github.close)
+    github.hook_url = options.hook
+    entra = Entra(url=entra_listener.url)
+    installation_id = github.add_organization(world.ORGANIZATION)
+    user_token = github.user_token()
+    _fill_github(github)
+    tenant_id = entra.add_tenant()
+    places = []
+    for name in WORKSPACES:
+        workspace_listener = listener(https=not options.http)
+        workspace = Workspace(
+            directory / name,
+            name=name,
+            url=workspace_listener.url,
+            entra=entra,
+            git_environ={"GIT_SSL_CAINFO": str(certificate.ca_path)},
+        )
+        place = _admit(workspace, entra.add_principal(tenant_id))
+        places.append(place)
+        workspace.faults.latency_seconds = options.latency_ms / 1000
+        workspace_listener.serve(workspace.asgi)
+    github.faults.latency_seconds = options.latency_ms / 1000
+    github_listener.serve(github.asgi)
+    entra_listener.serve(entra.asgi)
+    if not options.empty:
+        _fill_workspaces(github, places, user_token)
+    config_path = _write_config(directory, github, entra, places, certificate)
+    return Sandbox(
+        directory,
+        github,
+        entra,
+        tuple(places),
+        user_token,
+        installation_id,
+        certificate,
+        config_path,
+    )
+
+
+def _fill_github(github: GitHub) -> None:
+    for full_name in world.REPOSITORIES:
+        github.add_repository(full_name)
+        files = {"README.md": f"# {full_name}\n", world.EDITED_FILE: "rows = 1\n"}
+        github.commit(full_name, "main", files, "Add the daily job")
+    for branch in world.BRANCHES[1:]:
+        github.commit(world.MAIN, branch, {"BRANCH": f"{branch}\n"}, f"Begin {branch}")
+
+
+def _admit(workspace: Workspace, principal: Principal) -> Place:
+    workspace.add_service_principal(principal.client_id)
+    for root in ("/Repos", "/Users", "/Shared"):
+        workspace.grant(principal.client_id, root)
+    return Place(workspace, principal, workspace.add_user("admin@octo.example"))
+
+
+def _fill_workspaces(github: GitHub, places: list[Place], user_token: str) -> None:
+    by_name: Mapping[str, Workspace] = {place.workspace.name: place.workspace for place in places}
+    for place in places:
+        for identity in (place.principal.client_id, "admin@octo.example"):
+            place.workspace.store_git_credential(identity, "gitHub", "octocat", user_token)
+
+    def make(numbered: tuple[int, world.Seed]) -> None:
+        number, seed = numbered
+        repository = github.repository(seed.repository)
+        by_name[seed.workspace].add_git_folder(
+            seed.path,
+            world.spelled(repository.clone_url, number),
+            branch=seed.branch,
+            source=repository.path,
+            git_cli=seed.git_cli,
+            tag=seed.tag,
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, enumerate(world.seeds())))
+    by_name["dev"].write_file(world.DIRTY, world.EDITED_FILE, "rows = 1000  # a quick try\n")
+
+
+def _write_config(
+    directory: Path, github: GitHub, entra: Entra, places: list[Place], certificate: Certificate
+) -> Path:
+    """Write a `brickpush.toml` that runs the service against this sandbox."""
+    _write_secret(directory / "webhook.secret", github.webhook_secret)
+    lines = [
+        f'database_url = "sqlite:///{directory / "brickpush.sqlite"}"',
+        f'ca_path = "{certificate.ca_path}"',
+        "",
+        "[github]",
+        f"app_id = {github.app_id}",
+        f'private_key_path = "{github.private_key_path}"',
+        'webhook_secret_paths = ["webhook.secret"]',
+        f'url = "{github.url}"',
+    ]
+    for place in places:
+        name, principal = place.workspace.name, place.principal
+        _write_secret(directory / f"{name}.secret", principal.client_secret)
+        lines += [
+            "",
+            f"[workspaces.{name}]",
+            f'host = "{place.workspace.url}"',
+            "",
+            f"[workspaces.{name}.entra]",
+            f'tenant_id = "{principal.tenant_id}"',
+            f'client_id = "{principal.client_id}"',
+            f'client_secret_path = "{name}.secret"',
+            f'authority_host = "{entra.authority("").rstrip("/")}"',
+        ]
+    path = directory / "brickpush.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(secret, encoding="utf-8")
