@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -95,14 +95,20 @@ class GitHubApp:
         self,
         installation_id: int,
         *,
-        repository_ids: Sequence[int],
+        repositories: Sequence[str] | None,
         permissions: Mapping[str, str],
     ) -> InstallationToken:
-        """Return a new token for just these repositories and permissions; it lives for an hour."""
+        """Return a new token for just these repositories and permissions; it lives for an hour.
+
+        *repositories* are full names of one owner; None means all of the installation.
+        """
+        asked: dict[str, Any] = {"permissions": dict(permissions)}
+        if repositories is not None:
+            asked["repositories"] = [name.partition("/")[2] for name in repositories]
         body = self._http.call(
             "POST",
             f"/app/installations/{installation_id}/access_tokens",
-            json={"repository_ids": list(repository_ids), "permissions": dict(permissions)},
+            json=asked,
             read_seconds=READ_SECONDS,
         ).body
         return InstallationToken(body["token"], datetime.fromisoformat(body["expires_at"]))
@@ -152,6 +158,23 @@ class Installation:
                 return None
             raise
         return body.get("status") in ("ahead", "identical")
+
+    def repositories(self) -> Iterator[str]:
+        """Yield the full names of the repositories that the token covers."""
+        for body in self._pages("/installation/repositories"):
+            yield from (repository["full_name"] for repository in body["repositories"])
+
+    def tags(self, repository: str) -> dict[str, str]:
+        """Return the tags of a repository with the commits that they stand on."""
+        pages = self._pages(f"/repos/{repository}/tags")
+        return {tag["name"]: tag["commit"]["sha"] for page in pages for tag in page}
+
+    def _pages(self, path: str) -> Iterator[Any]:
+        page, more = 1, True
+        while more:
+            answer = self._http.call("GET", path, params={"per_page": 100, "page": page})
+            yield answer.body
+            page, more = page + 1, 'rel="next"' in answer.headers.get("Link", "")
 
     def create_check_run(self, repository: str, run: CheckRun) -> int:
         """Create a check run and return its id."""

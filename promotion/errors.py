@@ -15,6 +15,10 @@ class SignInError(PromotionError):
     """No access token could be had."""
 
 
+class CredentialError(PromotionError):
+    """The Git credential that a pull needs could not be stored."""
+
+
 class UnreachableError(PromotionError):
     """No answer came: name look-up, connection, TLS or a broken answer."""
 

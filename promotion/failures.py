@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from promotion.errors import ApiError
+from promotion.errors import ApiError, PromotionError
 from promotion.outcome import Conclusion
 
 
@@ -39,6 +39,14 @@ class _Row:
 def explain(exc: ApiError) -> Failure:
     """Return the first row that fits; the codes of git errors are loose, so messages count too."""
     return next((row.failure for row in ROWS if row.matches(exc)), _unknown(exc))
+
+
+def in_words(exc: PromotionError) -> tuple[str, str]:
+    """Return the reason and the next step of any error."""
+    if isinstance(exc, ApiError):
+        failure = explain(exc)
+        return failure.reason, failure.next_step
+    return str(exc), "correct this, then re-run"
 
 
 def _unknown(exc: ApiError) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +16,7 @@ class GitToken:
 
     username: str  # "x-access-token" for an installation token
     token: str = field(repr=False)
+    expires_at: float = math.inf  # wall clock, seconds
 
 
 class GitCredentials(Protocol):

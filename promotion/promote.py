@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from promotion.clock import Clock
-from promotion.errors import ApiError, PromotionError, TimedOutError
+from promotion.errors import (
+    ApiError,
+    CredentialError,
+    PromotionError,
+    TimedOutError,
+    UnreachableError,
+)
 from promotion.failures import explain
 from promotion.git_folder import GitFolder
 from promotion.outcome import Conclusion, Outcome
@@ -16,6 +22,11 @@ from promotion.rules import EVERY_FOLDER, OnConflict
 
 STALE_SECONDS = 10.0  # how long a read may lag behind a PATCH that succeeded
 WATCH_SECONDS = 600.0  # how long git may go on in Databricks after the answer was lost
+
+NEXT_STEPS: dict[type[PromotionError], str] = {
+    UnreachableError: "check the network between here and the workspace, then re-run",
+    CredentialError: "check the GitHub App's installation and the principal, then re-run",
+}
 
 # Tells whether commit `head` contains commit `after`; None where nobody can say.
 Contains = Callable[[str, str], bool | None]
@@ -33,6 +44,7 @@ class Promoter:
     folders: GitFolders
     clock: Clock
     contains: Contains = nobody_knows
+    ready: Callable[[GitFolder], None] = lambda _folder: None  # called just before each update
 
     def promote(self, decision: Decision) -> Outcome:
         """Bring one Git folder to its destination, and read back where it is.
@@ -71,8 +83,8 @@ class _Move:
         except ApiError as exc:
             return _failed(known, exc)
         except PromotionError as exc:
-            step = "check the network between here and the workspace, then re-run"
-            return _ended(known, Conclusion.FAILURE, known.head_commit_id, str(exc), step)
+            at, step = known.head_commit_id, NEXT_STEPS.get(type(exc), "correct this, then re-run")
+            return _ended(known, Conclusion.FAILURE, at, str(exc), step)
 
     def _reason_to_stay(self, folder: GitFolder) -> str:
         """Return why the folder is left alone after all: it may have changed since it was seen."""
@@ -95,6 +107,7 @@ class _Move:
                 folder.id, branch=destination.branch, tag=destination.tag, discard=discard
             )
 
+        self.to.ready(folder)
         try:
             update(discard=False)
         except ApiError as exc:
@@ -118,15 +131,18 @@ class _Move:
 
     def _read_back(self, before: GitFolder, patience: float) -> Outcome:
         """Read the folder until it has moved; a read may be stale at first."""
-        clock = self.to.clock
+        clock, commit = self.to.clock, self.destination.commit
         deadline = clock.time() + patience
-        pause = 0.1
+        pause, asked = 0.1, False
         while True:
             folder = self.to.folders.get_git_folder(before.id)
             if folder is None:
                 return _stays(before, "it was deleted meanwhile")
             if folder.head_commit_id != before.head_commit_id:
                 return self._judge(before, folder)
+            if not asked and self.to.contains(before.head_commit_id or "", commit):
+                return _stays(before, f"already past {commit[:7]}")
+            asked = True
             if clock.time() >= deadline:
                 at = (folder.head_commit_id or "no commit")[:7]
                 reason = f"Databricks reported success, but the Git folder is still at {at}"

@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 from promotion.clock import Clock, SystemClock
+from promotion.credential_slot import CredentialSlot, TokenSource
 from promotion.databricks import Databricks
 from promotion.discovery import ROOTS, BlindSpot, survey
-from promotion.errors import ApiError, PromotionError
-from promotion.failures import explain
-from promotion.git_credential import GitToken, store_git_credential
+from promotion.errors import CredentialError, PromotionError
+from promotion.failures import in_words
 from promotion.git_folder import GitFolder
-from promotion.outcome import Conclusion, Outcome
+from promotion.outcome import Outcome
 from promotion.pace import Pace, PacedGitFolders
 from promotion.plan import Decision, Mapped, plan
 from promotion.promote import Contains, Promoter, nobody_knows
 from promotion.push import Push
-from promotion.repository_url import RepositoryKey
+from promotion.repository_url import RepositoryKey, repository_key
 from promotion.rules import Rule
 
 
-@dataclass(frozen=True)
 class Workspace:
-    """One Azure Databricks workspace as one identity sees it."""
+    """One Azure Databricks workspace as one identity sees it; one object a process."""
 
-    name: str
-    databricks: Databricks
-    roots: tuple[str, ...] = ROOTS
-    rules: tuple[Rule, ...] = ()
-    pace: Pace = field(default_factory=lambda: Pace(SystemClock()))
+    def __init__(
+        self,
+        name: str,
+        databricks: Databricks,
+        *,
+        roots: Sequence[str] = ROOTS,
+        rules: Sequence[Rule] = (),
+        pace: Pace | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.databricks = databricks
+        self.roots = tuple(roots)
+        self.rules = tuple(rules)
+        self.pace = pace or Pace(SystemClock())
+        self._slots: dict[str, CredentialSlot] = defaultdict(lambda: CredentialSlot(now))
 
     @property
     def host(self) -> str:
         return self.databricks.host
+
+    def slot(self, provider: str) -> CredentialSlot:
+        """Return the identity's credential slot for a provider, whatever its case."""
+        return self._slots[provider.casefold()]
 
 
 @dataclass(frozen=True)
@@ -60,101 +77,110 @@ class Progress:
         """One Git folder is done with."""
 
 
-# Called once there is something to move; None leaves the stored Git credential alone.
-TokenSource = Callable[[], GitToken | None]
+@dataclass(frozen=True)
+class Helpers:
+    """What a door gives to a promotion; without them it does with less."""
 
-
-def no_token() -> GitToken | None:
-    """Leave the Git credential that the identity has in Databricks as it is."""
-    return None
+    tokens: TokenSource | None = None  # None leaves the stored Git credential alone
+    contains: Contains = nobody_knows
+    tags: Callable[[], Mapping[str, str]] = dict  # asked for where a tag was pushed
+    progress: Progress = field(default_factory=Progress)
+    clock: Clock = field(default_factory=SystemClock)
 
 
 def promote_in_workspace(
     push: Push,
     repositories: Collection[RepositoryKey],
     workspace: Workspace,
-    *,
-    token: TokenSource = no_token,
-    contains: Contains = nobody_knows,
-    tags: Callable[[], Mapping[str, str]] = dict,
-    progress: Progress | None = None,
-    clock: Clock | None = None,
+    helpers: Helpers | None = None,
 ) -> Report:
     """Bring every Git folder that follows the pushed ref to the push.
 
-    *tags* gives the repository's tags with their commits; it is asked where a tag was pushed.
     Never raises PromotionError: what stops the workspace is the report's `problem`.
     """
-    progress = progress or Progress()
+    helpers = helpers or Helpers()
     try:
         seen = survey(workspace.databricks, workspace.roots)
+        tags = helpers.tags() if push.tag is not None else {}
     except PromotionError as exc:
-        return _stopped(workspace, exc)
-    mapped = Mapped(repositories, workspace.rules, tags() if push.tag is not None else {})
-    decisions = tuple(plan(push, mapped, seen.folders))
-    progress.planned(decisions)
-    moving = [decision for decision in decisions if decision.moves]
-    try:
-        _hand_over(workspace.databricks, [decision.folder for decision in moving], token)
-    except PromotionError as exc:
-        outcomes = tuple(_not_tried(decision.folder, exc) for decision in moving)
-        return _report(workspace, decisions, outcomes, seen.blind_spots)
-    folders = PacedGitFolders(workspace.databricks, workspace.pace)
-    promoter = Promoter(folders, clock or SystemClock(), contains)
-    outcomes = _carry_out(promoter, moving, workspace.pace.cap, progress)
-    return _report(workspace, decisions, outcomes, seen.blind_spots)
+        reason, next_step = in_words(exc)
+        return Report(workspace.name, workspace.host, problem=reason, next_step=next_step)
+    decisions = tuple(plan(push, Mapped(repositories, workspace.rules, tags), seen.folders))
+    helpers.progress.planned(decisions)
+    access = _Access(workspace, helpers.tokens, repositories, seen.folders)
+    outcomes = _carry_out(decisions, workspace, access, helpers)
+    return Report(workspace.name, workspace.host, decisions, outcomes, seen.blind_spots)
 
 
-def _hand_over(databricks: Databricks, moving: Sequence[GitFolder], token: TokenSource) -> None:
-    """Store the token as the Git credential of every provider among the folders that move."""
-    providers = {
-        folder.provider.casefold(): folder.provider for folder in moving if folder.provider
-    }
-    git_token = token() if providers else None
-    if git_token is None:
-        return
-    for provider in providers.values():
-        store_git_credential(databricks, provider=provider, token=git_token)
+class _Access:
+    """The Git credential that one push's pulls need."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        tokens: TokenSource | None,
+        repositories: Collection[RepositoryKey],
+        folders: Sequence[GitFolder],
+    ) -> None:
+        self._workspace = workspace
+        self._tokens = tokens
+        self._repository = next(iter(repositories)).full_name
+        self._others = _neighbours(repositories, folders)
+        self._failure: PromotionError | None = None
+
+    @contextlib.contextmanager
+    def held(self, providers: Collection[str]) -> Iterator[None]:
+        """Hold the slots of *providers*; always in one order, so that nobody waits in a ring."""
+        with contextlib.ExitStack() as stack:
+            if self._tokens is not None:
+                for provider in sorted(providers):
+                    slot = self._workspace.slot(provider)
+                    stack.enter_context(slot.held_by(self._tokens.holder))
+            yield
+
+    def ensure(self, folder: GitFolder) -> None:
+        """Make sure that the folder's pull is let in; what failed once is not tried again."""
+        if self._failure is not None:
+            raise self._failure
+        if self._tokens is None or folder.provider is None:
+            return
+        try:
+            self._workspace.slot(folder.provider).ensure(
+                self._workspace.databricks,
+                self._tokens,
+                provider=folder.provider,
+                repository=self._repository,
+                others=self._others,
+            )
+        except PromotionError as exc:
+            reason, _ = in_words(exc)
+            self._failure = CredentialError(f"the Git credential could not be set: {reason}")
+            raise self._failure from exc
+
+
+def _neighbours(
+    repositories: Collection[RepositoryKey], folders: Sequence[GitFolder]
+) -> frozenset[str]:
+    """Return the repositories of the same hosts that have Git folders in the workspace."""
+    hosts = {key.host for key in repositories}
+    keys = (repository_key(folder.url) for folder in folders)
+    return frozenset(key.full_name for key in keys if key is not None and key.host in hosts)
 
 
 def _carry_out(
-    promoter: Promoter, moving: Sequence[Decision], at_once: int, progress: Progress
+    decisions: Sequence[Decision], workspace: Workspace, access: _Access, helpers: Helpers
 ) -> tuple[Outcome, ...]:
+    moving = [decision for decision in decisions if decision.moves]
     if not moving:
         return ()
+    folders = PacedGitFolders(workspace.databricks, workspace.pace)
+    promoter = Promoter(folders, helpers.clock, helpers.contains, access.ensure)
+    providers = {(decision.folder.provider or "").casefold() for decision in moving}
     outcomes = []
-    with ThreadPoolExecutor(min(at_once, len(moving)), "promote") as pool:
+    at_once = min(workspace.pace.cap, len(moving))
+    with access.held(providers), ThreadPoolExecutor(at_once, "promote") as pool:
         for future in as_completed([pool.submit(promoter.promote, each) for each in moving]):
             outcome = future.result()
-            progress.ended(outcome)
+            helpers.progress.ended(outcome)
             outcomes.append(outcome)
     return tuple(sorted(outcomes, key=lambda outcome: outcome.folder.path))
-
-
-def _report(
-    workspace: Workspace,
-    decisions: tuple[Decision, ...],
-    outcomes: tuple[Outcome, ...],
-    blind_spots: tuple[BlindSpot, ...],
-) -> Report:
-    return Report(workspace.name, workspace.host, decisions, outcomes, blind_spots)
-
-
-def _stopped(workspace: Workspace, exc: PromotionError) -> Report:
-    reason, next_step = _in_words(exc)
-    return Report(workspace.name, workspace.host, problem=reason, next_step=next_step)
-
-
-def _not_tried(folder: GitFolder, exc: PromotionError) -> Outcome:
-    reason, next_step = _in_words(exc)
-    at = folder.head_commit_id
-    return Outcome(
-        folder, Conclusion.FAILURE, at, at, f"the Git credential was not set: {reason}", next_step
-    )
-
-
-def _in_words(exc: PromotionError) -> tuple[str, str]:
-    if isinstance(exc, ApiError):
-        failure = explain(exc)
-        return failure.reason, failure.next_step
-    return str(exc), "correct this, then re-run"

@@ -13,10 +13,12 @@ from sandbox import world
 from sandbox.certificates import Certificate, make_certificate
 from sandbox.databricks.workspace import Workspace
 from sandbox.entra.server import Entra, Principal
+from sandbox.faults import Faults
 from sandbox.github.server import GitHub
 from sandbox.serving import Listener
 
 WORKSPACES = ("dev", "prod")
+ADMIN = "admin@octo.example"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Sandbox:
 
     directory: Path
     github: GitHub
+    github_faults: Faults
     entra: Entra
     places: tuple[Place, ...]
     user_token: str
@@ -96,60 +99,85 @@ class Sandbox:
 @contextlib.contextmanager
 def open_sandbox(directory: Path, options: Options | None = None) -> Iterator[Sandbox]:
     """Start a sandbox in *directory*, which is made where it is missing; stop it at the end."""
-    options = options or Options()
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        yield _start(directory, options, stack)
+        yield _Builder(directory, options or Options(), stack).build()
 
 
-def _start(directory: Path, options: Options, stack: contextlib.ExitStack) -> Sandbox:
-    certificate = make_certificate(directory)
+class _Builder:
+    """Puts a sandbox together, one stand-in after the other."""
 
-    def listener(*, https: bool) -> Listener:
-        opened = Listener(certificate if https else None)
-        stack.callback(opened.close)
-        return opened
+    def __init__(self, directory: Path, options: Options, stack: contextlib.ExitStack) -> None:
+        self._directory = directory
+        self._options = options
+        self._stack = stack
+        self._certificate = make_certificate(directory)
 
-    github_listener, entra_listener = listener(https=not options.http), listener(https=True)
-    github = GitHub(directory / "github", url=github_listener.url)
-    stack.callback(github.close)
-    github.hook_url = options.hook
-    entra = Entra(url=entra_listener.url)
-    installation_id = github.add_organization(world.ORGANIZATION)
-    user_token = github.user_token()
-    _fill_github(github)
-    tenant_id = entra.add_tenant()
-    places = []
-    for name in WORKSPACES:
-        workspace_listener = listener(https=not options.http)
-        workspace = Workspace(
-            directory / name,
-            name=name,
-            url=workspace_listener.url,
+    def build(self) -> Sandbox:
+        github, github_faults = self._github()
+        installation_id = github.add_organization(world.ORGANIZATION)
+        user_token = github.user_token()
+        _fill_github(github)
+        entra = self._entra()
+        tenant_id = entra.add_tenant()
+        places = tuple(self._place(name, entra, tenant_id) for name in WORKSPACES)
+        if not self._options.empty:
+            _fill_workspaces(github, places, user_token)
+        sandbox = Sandbox(
+            directory=self._directory,
+            github=github,
+            github_faults=github_faults,
             entra=entra,
-            git_environ={"GIT_SSL_CAINFO": str(certificate.ca_path)},
+            places=places,
+            user_token=user_token,
+            installation_id=installation_id,
+            certificate=self._certificate,
+            config_path=self._directory / "brickpush.toml",
         )
-        place = _admit(workspace, entra.add_principal(tenant_id))
-        places.append(place)
-        workspace.faults.latency_seconds = options.latency_ms / 1000
-        workspace_listener.serve(workspace.asgi)
-    github.faults.latency_seconds = options.latency_ms / 1000
-    github_listener.serve(github.asgi)
-    entra_listener.serve(entra.asgi)
-    if not options.empty:
-        _fill_workspaces(github, places, user_token)
-    config_path = _write_config(directory, github, entra, places, certificate)
-    return Sandbox(
-        directory,
-        github,
-        entra,
-        tuple(places),
-        user_token,
-        installation_id,
-        certificate,
-        config_path,
-    )
+        write_config(sandbox)
+        return sandbox
+
+    def _listener(self, *, https: bool) -> Listener:
+        listener = Listener(self._certificate if https else None)
+        self._stack.callback(listener.close)
+        return listener
+
+    def _faults(self) -> Faults:
+        faults = Faults()
+        faults.latency_seconds = self._options.latency_ms / 1000
+        return faults
+
+    def _github(self) -> tuple[GitHub, Faults]:
+        listener, faults = self._listener(https=not self._options.http), self._faults()
+        github = GitHub(self._directory / "github", url=listener.url)
+        self._stack.callback(github.close)
+        github.hook_url = self._options.hook
+        listener.serve(faults.wrap(github.asgi))
+        return github, faults
+
+    def _entra(self) -> Entra:
+        listener = self._listener(https=True)  # MSAL speaks nothing else
+        entra = Entra(url=listener.url)
+        listener.serve(self._faults().wrap(entra.asgi))
+        return entra
+
+    def _place(self, name: str, entra: Entra, tenant_id: str) -> Place:
+        listener = self._listener(https=not self._options.http)
+        workspace = Workspace(
+            self._directory / name,
+            name=name,
+            url=listener.url,
+            entra=entra,
+            git_environ={"GIT_SSL_CAINFO": str(self._certificate.ca_path)},
+        )
+        workspace.faults.latency_seconds = self._options.latency_ms / 1000
+        listener.serve(workspace.asgi)
+        principal = entra.add_principal(tenant_id)
+        workspace.add_service_principal(principal.client_id)
+        for root in ("/Repos", "/Users", "/Shared"):
+            workspace.grant(principal.client_id, root)
+        return Place(workspace, principal, workspace.add_user(ADMIN))
 
 
 def _fill_github(github: GitHub) -> None:
@@ -159,19 +187,13 @@ def _fill_github(github: GitHub) -> None:
         github.commit(full_name, "main", files, "Add the daily job")
     for branch in world.BRANCHES[1:]:
         github.commit(world.MAIN, branch, {"BRANCH": f"{branch}\n"}, f"Begin {branch}")
+    github.tag(world.MAIN, world.TAG, "main")
 
 
-def _admit(workspace: Workspace, principal: Principal) -> Place:
-    workspace.add_service_principal(principal.client_id)
-    for root in ("/Repos", "/Users", "/Shared"):
-        workspace.grant(principal.client_id, root)
-    return Place(workspace, principal, workspace.add_user("admin@octo.example"))
-
-
-def _fill_workspaces(github: GitHub, places: list[Place], user_token: str) -> None:
+def _fill_workspaces(github: GitHub, places: tuple[Place, ...], user_token: str) -> None:
     by_name: Mapping[str, Workspace] = {place.workspace.name: place.workspace for place in places}
     for place in places:
-        for identity in (place.principal.client_id, "admin@octo.example"):
+        for identity in (place.principal.client_id, ADMIN):
             place.workspace.store_git_credential(identity, "gitHub", "octocat", user_token)
 
     def make(numbered: tuple[int, world.Seed]) -> None:
@@ -191,14 +213,13 @@ def _fill_workspaces(github: GitHub, places: list[Place], user_token: str) -> No
     by_name["dev"].write_file(world.DIRTY, world.EDITED_FILE, "rows = 1000  # a quick try\n")
 
 
-def _write_config(
-    directory: Path, github: GitHub, entra: Entra, places: list[Place], certificate: Certificate
-) -> Path:
+def write_config(sandbox: Sandbox) -> None:
     """Write a `brickpush.toml` that runs the service against this sandbox."""
+    directory, github = sandbox.directory, sandbox.github
     _write_secret(directory / "webhook.secret", github.webhook_secret)
     lines = [
         f'database_url = "sqlite:///{directory / "brickpush.sqlite"}"',
-        f'ca_path = "{certificate.ca_path}"',
+        f'ca_path = "{sandbox.certificate.ca_path}"',
         "",
         "[github]",
         f"app_id = {github.app_id}",
@@ -206,7 +227,7 @@ def _write_config(
         'webhook_secret_paths = ["webhook.secret"]',
         f'url = "{github.url}"',
     ]
-    for place in places:
+    for place in sandbox.places:
         name, principal = place.workspace.name, place.principal
         _write_secret(directory / f"{name}.secret", principal.client_secret)
         lines += [
@@ -218,11 +239,9 @@ def _write_config(
             f'tenant_id = "{principal.tenant_id}"',
             f'client_id = "{principal.client_id}"',
             f'client_secret_path = "{name}.secret"',
-            f'authority_host = "{entra.authority("").rstrip("/")}"',
+            f'authority_host = "{sandbox.entra.url}"',
         ]
-    path = directory / "brickpush.toml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    sandbox.config_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_secret(path: Path, secret: str) -> None:

@@ -10,6 +10,7 @@ MAIN = "octo-org/etl"
 REPOSITORIES = (MAIN, "octo-org/ml", "octo-org/dashboards", "octo-org/library")
 BRANCHES = ("main", "dev", "release/1.0")
 DIRTY = "/Repos/grace/etl"  # somebody edited a file here, and did not commit
+TAG = "v1.0"
 EDITED_FILE = "jobs/daily.py"
 PEOPLE = (
     *("ada", "alan", "barbara", "dennis", "donald", "edsger", "frances", "grace"),
@@ -54,7 +55,7 @@ def _prod() -> Iterator[Seed]:
         yield Seed("prod", f"/Repos/Production/etl-{number}", MAIN, "main")
     for number in range(1, 4):
         yield Seed("prod", f"/Repos/Release/etl-{number}", MAIN, "release/1.0")
-    yield Seed("prod", "/Repos/Release/etl-fixed", MAIN, "main", tag="v1.0")
+    yield Seed("prod", "/Repos/Release/etl-fixed", MAIN, "main", tag=TAG)
     yield Seed("prod", "/Shared/etl-dev", MAIN, "dev")
     for count, repository in zip((4, 4, 2), REPOSITORIES[1:], strict=True):
         for number in range(1, count + 1):

@@ -1,0 +1,191 @@
+"""Which branches owe a promotion, who runs it, and how it ends: one small statement each.
+
+State, not messages: a promotion is owed exactly while newest > promoted. Nothing found here needs
+cleaning up after a crash, because what is owed and what is stranded are both found by scanning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from github_app.tables import branches, deliveries
+from github_app.webhook import PushEvent, Rerequest
+from promotion.push import Push
+
+CLAIMS_PER_TRANSACTION = 100
+NEVER = 2.0**53  # a time that doesn't come: only a new push or a redelivery tries again
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to promote one branch, until the run is finished or released."""
+
+    repository_id: int
+    ref: str
+    run: int  # grows with every claim of the branch
+
+
+@dataclass(frozen=True)
+class BranchPush:
+    """The newest push of a branch, and those that it supersedes."""
+
+    push: Push
+    repository_id: int
+    repository_url: str
+    installation_id: int | None
+    seq: int  # of the delivery; grows with time
+    received_at: float
+    attempts: int = 0  # runs that failed before this one
+    superseded: tuple[Push, ...] = ()  # not promoted themselves, oldest first
+
+
+_OWE = sa.text("""
+    insert into branches (repository_id, ref, repository, repository_url, installation_id,
+        newest, "before", "after", received_at)
+    values (:repository_id, :ref, :repository, :repository_url, :installation_id,
+        :seq, :before, :after, :received_at)
+    on conflict (repository_id, ref) do update set
+        repository = excluded.repository, repository_url = excluded.repository_url,
+        installation_id = coalesce(excluded.installation_id, branches.installation_id),
+        newest = excluded.newest, "before" = excluded."before", "after" = excluded."after",
+        received_at = excluded.received_at, attempts = 0, not_before = 0
+    where excluded.newest > branches.newest""")
+_OWE_COMMIT = sa.text("""
+    update branches set newest = :seq, received_at = :received_at, attempts = 0, not_before = 0
+    where repository_id = :repository_id and "after" = :head_sha and newest < :seq""")
+_OWE_AGAIN = sa.text("""
+    update branches set attempts = 0, not_before = 0,
+        promoted = case when promoted < newest then promoted else newest - 1 end
+    where running is null
+      and newest = (select seq from deliveries where guid = :guid and event = 'push')
+      and (attempts > 0 or exists (select 1 from outcomes
+           where outcomes.seq = branches.newest
+             and conclusion in ('failure', 'cancelled', 'timed_out', 'action_required')))""")
+_OWED = """
+    select repository_id, ref, run + 1 as run from branches
+    where newest > promoted and running is null and not_before <= :now
+    order by newest limit :limit"""
+_CLAIM = sa.text("""
+    update branches set run = :run, running = :run
+    where repository_id = :repository_id and ref = :ref and running is null and run = :run - 1""")
+_FINISH = sa.text("""
+    update branches set promoted = :seq, running = null, attempts = 0, not_before = 0
+    where repository_id = :repository_id and ref = :ref and running = :run and promoted < :seq""")
+# A push that came meanwhile is not to wait for the failure of the one before it.
+_RELEASE = sa.text("""
+    update branches set running = null,
+        attempts = case when newest > :seq then 0 else attempts + 1 end,
+        not_before = case when newest > :seq then 0 else :not_before end
+    where repository_id = :repository_id and ref = :ref and running = :run""")
+
+
+def owe(tx: sa.Connection, event: PushEvent, *, seq: int, received_at: float) -> None:
+    """Move the branch's newest push to *event*; only ever forward."""
+    push = event.push
+    values = {
+        "repository_id": event.repository_id,
+        "ref": push.ref,
+        "repository": push.repository,
+        "repository_url": event.repository_url,
+        "installation_id": event.installation_id,
+        "seq": seq,
+        "before": push.before,
+        "after": push.after,
+        "received_at": received_at,
+    }
+    tx.execute(_OWE, values)
+
+
+def owe_commit(tx: sa.Connection, asked: Rerequest, *, seq: int, received_at: float) -> bool:
+    """Owe the branches whose newest push is the commit of *asked*; say whether there is one."""
+    values = {
+        "repository_id": asked.repository_id,
+        "head_sha": asked.head_sha,
+        "seq": seq,
+        "received_at": received_at,
+    }
+    return tx.execute(_OWE_COMMIT, values).rowcount > 0
+
+
+def owe_again(tx: sa.Connection, guid: str) -> bool:
+    """Owe a redelivered push again where its promotion failed; say whether it did."""
+    return tx.execute(_OWE_AGAIN, {"guid": guid}).rowcount > 0
+
+
+def owed(tx: sa.Connection, *, now: float) -> list[Claim]:
+    """Return the claims that can be made now, the oldest push first."""
+    lock = " for update skip locked" if tx.dialect.name == "postgresql" else ""
+    rows = tx.execute(sa.text(_OWED + lock), {"now": now, "limit": CLAIMS_PER_TRANSACTION})
+    return [Claim(row.repository_id, row.ref, row.run) for row in rows]
+
+
+def claim(tx: sa.Connection, wanted: Claim) -> bool:
+    """Take the branch for this run; False where somebody else was faster."""
+    return tx.execute(_CLAIM, _key(wanted)).rowcount == 1
+
+
+def newest(tx: sa.Connection, held: Claim) -> BranchPush | None:
+    """Return the newest push of a branch that is still held by this run, else None."""
+    held_by_us = (
+        branches.c.repository_id == held.repository_id,
+        branches.c.ref == held.ref,
+        branches.c.running == held.run,
+    )
+    row = tx.execute(sa.select(branches).where(*held_by_us)).one_or_none()
+    if row is None:
+        return None
+    return BranchPush(
+        push=Push(row.repository, row.ref, row.before, row.after),
+        repository_id=row.repository_id,
+        repository_url=row.repository_url,
+        installation_id=row.installation_id,
+        seq=row.newest,
+        received_at=row.received_at,
+        attempts=row.attempts,
+        superseded=tuple(_superseded(tx, row)),
+    )
+
+
+def finish(tx: sa.Connection, held: Claim, *, seq: int) -> bool:
+    """Record that *seq* is promoted and let the branch go; False where the run is not ours."""
+    return tx.execute(_FINISH, {**_key(held), "seq": seq}).rowcount == 1
+
+
+def release(tx: sa.Connection, held: Claim, *, seq: int, not_before: float) -> bool:
+    """Let the branch go without a promotion of *seq*; it stays owed, from *not_before* on."""
+    values = {**_key(held), "seq": seq, "not_before": not_before}
+    return tx.execute(_RELEASE, values).rowcount == 1
+
+
+def held(tx: sa.Connection) -> list[Claim]:
+    """Return every claim that is neither finished nor released."""
+    columns = (branches.c.repository_id, branches.c.ref, branches.c.running)
+    rows = tx.execute(sa.select(*columns).where(branches.c.running.is_not(None)))
+    return [Claim(row.repository_id, row.ref, row.running) for row in rows]
+
+
+def count_owed(tx: sa.Connection) -> int:
+    """Return how many branches wait for a promotion or are being promoted."""
+    counted = sa.select(sa.func.count()).where(branches.c.newest > branches.c.promoted)
+    return tx.execute(counted).scalar_one()
+
+
+def _key(of: Claim) -> dict[str, int | str]:
+    return {"repository_id": of.repository_id, "ref": of.ref, "run": of.run}
+
+
+def _superseded(tx: sa.Connection, row: sa.Row[tuple[object, ...]]) -> Iterable[Push]:
+    """Yield the pushes between the promoted one and the newest that ended at another commit."""
+    seq = deliveries.c.seq
+    query = (
+        sa.select(deliveries.c.before, deliveries.c.after)
+        .where(deliveries.c.repository_id == row.repository_id, deliveries.c.ref == row.ref)
+        .where(deliveries.c.event == "push", seq > row.promoted, seq < row.newest)
+        .where(deliveries.c.after != row.after)
+        .order_by(seq)
+    )
+    for before, after in tx.execute(query):
+        yield Push(row.repository, row.ref, before, after)

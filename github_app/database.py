@@ -1,0 +1,98 @@
+"""Open the database, and bring its tables to what this code expects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from github_app import engine as durable
+from promotion.errors import PromotionError
+
+LOCK_WAIT_SECONDS = 30.0
+_WAL_BYTES = 64 * 1024 * 1024  # what the write-ahead log shrinks back to
+_MIGRATION_LOCK = 79  # PostgreSQL advisory lock: one migration at a time
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+class SchemaError(PromotionError):
+    """The database's tables are not ones that this code can work with."""
+
+
+def open_engine(url: str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> sa.Engine:
+    """Return an engine for *url* with the settings that keep what was acknowledged.
+
+    Nothing is connected yet. *lock_wait_seconds* bounds the wait for another writer.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, lock_wait_seconds)
+    return sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        pool_timeout=lock_wait_seconds,
+        connect_args={
+            "connect_timeout": max(2, int(lock_wait_seconds)),
+            "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)}",
+        },
+    )
+
+
+def migrate(url: str) -> None:
+    """Create or upgrade the tables: ours, then those of the durable engine.
+
+    Safe to run from several processes at once. Raises SchemaError where the database was already
+    upgraded by a newer release.
+    """
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            _upgrade(connection)
+    finally:
+        engine.dispose()
+    durable.migrate(url)
+
+
+def _open_sqlite(url: sa.URL, lock_wait_seconds: float) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError(f"{url} keeps nothing: name a file, such as sqlite:////data/brickpush.db")
+    # One connection: a queue in Python is fair, SQLite's busy handler is not.
+    engine = sa.create_engine(
+        url, poolclass=sa.QueuePool, pool_size=1, max_overflow=0, pool_timeout=lock_wait_seconds
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={int(lock_wait_seconds * 1000)}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
+        cursor.close()
+
+    return engine
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # sqlite3 begins by itself only before a change of rows, not before CREATE TABLE.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    known = {script.revision for script in scripts.walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise SchemaError(
+            f"the database has revision {current}, and this release knows up to"
+            f" {scripts.get_current_head()}: it was upgraded by a newer release; start that one,"
+            " or restore the backup made before the upgrade"
+        )
+    command.upgrade(config, "head")

@@ -1,0 +1,191 @@
+"""Keep a delivery before it is acknowledged: one writer, many deliveries per transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+import structlog
+
+from github_app import branches
+from github_app.database import open_engine
+from github_app.metrics import Metrics
+from github_app.webhook import Delivery
+from promotion.errors import PromotionError
+
+DELIVERIES_PER_TRANSACTION = 256
+LOCK_WAIT_SECONDS = 1.0  # GitHub gives up after 10 s, and a 503 can be redelivered
+STORE_SECONDS = 5.0  # whatever the database does, the sender has its answer by then
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_RECORD = sa.text("""
+    insert into deliveries (guid, event, action, repository_id, ref, "before", "after",
+        installation_id, received_at, payload)
+    values (:guid, :event, :action, :repository_id, :ref, :before, :after,
+        :installation_id, :received_at, :payload)
+    on conflict (guid) do nothing returning seq""")
+_NOTE = sa.text("update deliveries set note = :note where seq = :seq")
+
+
+class Stored(enum.Enum):
+    """What became of a delivery; the values are the words of our answer."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+
+
+class IntakeUnavailable(PromotionError):  # noqa: N818 - a state, not a mistake
+    """The delivery could not be kept; the sender is to deliver it again."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A delivery whose sender waits for its answer."""
+
+    delivery: Delivery
+    received_at: float
+    stored: Future[Stored] = field(default_factory=Future)
+
+
+class Intake:
+    """Stores deliveries, and wakes whoever acts on them."""
+
+    def __init__(
+        self, database_url: str, *, metrics: Metrics, on_stored: Callable[[], None] = lambda: None
+    ) -> None:
+        # An engine of its own: behind another user of the only connection, it would wait.
+        self._engine = open_engine(database_url, lock_wait_seconds=LOCK_WAIT_SECONDS)
+        self._metrics = metrics
+        self._on_stored = on_stored
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_until_stopped, name="intake")
+        self._stopped = False
+
+    def start(self) -> None:
+        """Start the writer. The tables must exist."""
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Store what waits, and refuse what comes after."""
+        self._stopped = True
+        self._waiting.put(None)
+        self._writer.join()
+        self._fail_all([], "the service stops")
+        self._engine.dispose()
+
+    async def store(self, delivery: Delivery) -> Stored:
+        """Return once the delivery is durable, or raise IntakeUnavailable."""
+        if self._stopped:
+            raise IntakeUnavailable("the service stops")
+        waiting = _Waiting(delivery, received_at=time.time())
+        self._waiting.put(waiting)
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                return await asyncio.wrap_future(waiting.stored)
+        except TimeoutError as exc:
+            raise IntakeUnavailable("the database does not answer") from exc
+
+    def problems(self) -> dict[str, str]:
+        """Return what keeps deliveries from being stored, by part; empty while all is well."""
+        try:
+            with self._engine.connect() as reader:
+                branches.count_owed(reader)
+        except sa.exc.SQLAlchemyError as exc:
+            return {"database": type(exc).__name__}
+        return {}
+
+    def _write_until_stopped(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            # A sender that has gone is answered by nobody, and redelivers.
+            batch = [one for one in (first, *self._more()) if _is_awaited(one)]
+            try:
+                stored = self._write(batch)
+            except Exception as exc:  # the top of a thread: ended, nothing would be stored again
+                log.error("deliveries not stored", count=len(batch), error=str(exc))
+                self._fail_all(batch, "the database can't be written")
+            else:
+                self._answer(batch, stored)
+
+    def _more(self) -> list[_Waiting]:
+        """Return what else waits, at most a transaction's worth."""
+        more: list[_Waiting] = []
+        while len(more) < DELIVERIES_PER_TRANSACTION - 1:
+            try:
+                waiting = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if waiting is None:
+                self._waiting.put(None)
+                break
+            more.append(waiting)
+        return more
+
+    def _write(self, batch: Sequence[_Waiting]) -> list[Stored]:
+        stored = [Stored.DUPLICATE] * len(batch)
+        # In the order of their branches, so that two writers lock rows in one order.
+        order = sorted(range(len(batch)), key=lambda index: _branch_key(batch[index].delivery))
+        with self._engine.begin() as tx:
+            for index in order:
+                stored[index] = _record(tx, batch[index])
+        return stored
+
+    def _answer(self, batch: Sequence[_Waiting], stored: Sequence[Stored]) -> None:
+        self._on_stored()
+        for waiting, status in zip(batch, stored, strict=True):
+            self._metrics.stored(status.value)
+            waiting.stored.set_result(status)
+
+    def _fail_all(self, batch: Sequence[_Waiting], reason: str) -> None:
+        """Turn away *batch* and all who wait behind it: the next try would be as slow."""
+        for waiting in (*batch, *filter(_is_awaited, self._more())):
+            waiting.stored.set_exception(IntakeUnavailable(reason))
+
+
+def _is_awaited(waiting: _Waiting) -> bool:
+    return waiting.stored.set_running_or_notify_cancel()
+
+
+def _branch_key(delivery: Delivery) -> tuple[int, str]:
+    if delivery.push is not None:
+        return delivery.push.repository_id, delivery.push.push.ref
+    return (delivery.rerequest.repository_id, "") if delivery.rerequest is not None else (0, "")
+
+
+def _record(tx: sa.Connection, waiting: _Waiting) -> Stored:
+    """Insert the delivery and move its branch. A guid seen before moves nothing, unless the
+    promotion of its push failed: then the redelivery asks for another try."""
+    delivery, received_at = waiting.delivery, waiting.received_at
+    seq = tx.execute(_RECORD, _row(delivery, received_at)).scalar()
+    if seq is None:
+        owed_again = branches.owe_again(tx, delivery.guid)
+        return Stored.ACCEPTED if owed_again else Stored.DUPLICATE
+    if delivery.push is not None:
+        branches.owe(tx, delivery.push, seq=seq, received_at=received_at)
+    if delivery.rerequest is not None and not branches.owe_commit(
+        tx, delivery.rerequest, seq=seq, received_at=received_at
+    ):
+        tx.execute(_NOTE, {"seq": seq, "note": "no branch is at this commit"})
+    return Stored.ACCEPTED
+
+
+def _row(delivery: Delivery, received_at: float) -> dict[str, object]:
+    row: dict[str, object] = dict.fromkeys(
+        ("repository_id", "ref", "before", "after", "installation_id")
+    )
+    row.update(guid=delivery.guid, event=delivery.event, action=delivery.action)
+    row.update(received_at=received_at, payload=delivery.body)
+    if (event := delivery.push) is not None:
+        row.update(ref=event.push.ref, before=event.push.before, after=event.push.after)
+        row.update(repository_id=event.repository_id, installation_id=event.installation_id)
+    elif (asked := delivery.rerequest) is not None:
+        row.update(after=asked.head_sha, repository_id=asked.repository_id)
+        row.update(installation_id=asked.installation_id)
+    return row

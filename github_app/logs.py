@@ -1,0 +1,71 @@
+"""Set up logging: one line per event, and no token in any of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from promotion.redact import redact
+
+
+def configure(*, json: bool, level: str = "INFO", stream: TextIO = sys.stderr) -> None:
+    """Send our events and those of every library to *stream*, as JSON or for a person's eyes."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                *shared,
+            ],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(json=json, colors=stream.isatty()),
+                _redact_line,
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    _quieten_libraries()
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _renderers(*, json: bool, colors: bool) -> list[Processor]:
+    if json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # The plain traceback: the rich one prints local variables, and with them secrets.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+
+
+def _redact_line(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:
+    """Hide tokens in the finished line, wherever in it they came from."""
+    return redact(str(line))
+
+
+def _quieten_libraries() -> None:
+    """Keep libraries to warnings; our own lines say what happened."""
+    for name in ("uvicorn", "dbos", "alembic", "urllib3", "filelock"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # DBOS adds a handler of its own unless its logger has one, and then bypasses ours.
+    dbos = logging.getLogger("dbos")
+    dbos.handlers[:] = [logging.NullHandler()]
+    dbos.propagate = True

@@ -1,0 +1,117 @@
+"""The HTTP server: GitHub's webhooks, and what an operator's machinery asks."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from github_app.metrics import Metrics
+from github_app.receive import Store, WebhookEndpoint
+
+GRACEFUL_SECONDS = 2
+BACKLOG = 2048
+METRICS_TYPE = "text/plain; version=1.0.0; charset=utf-8"
+
+
+def create_app(
+    *,
+    intake: Store,
+    secrets: Sequence[str],
+    metrics: Metrics,
+    ready: Callable[[], Mapping[str, str]],
+) -> Starlette:
+    """Return the application; *ready* returns what is wrong, by part, or nothing.
+
+    Without a secret there is no application: nobody could be told from GitHub.
+    """
+    if not secrets or not all(secrets):
+        raise ValueError("no webhook secret is configured, so no delivery can be verified")
+    webhook = WebhookEndpoint(intake=intake, secrets=secrets, metrics=metrics)
+
+    async def receive(request: Request) -> Response:
+        return await webhook(request)
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> Response:
+        problems = await run_in_threadpool(ready)
+        return JSONResponse({"problems": dict(problems)}, status_code=503 if problems else 200)
+
+    async def show_metrics(_request: Request) -> Response:
+        return Response(metrics.render(), media_type=METRICS_TYPE)
+
+    return Starlette(
+        routes=[
+            Route("/webhooks/github", receive, methods=["POST"]),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", show_metrics),
+        ]
+    )
+
+
+def serve(
+    app: Starlette, *, host: str, port: int, on_listening: Callable[[str], None] = lambda _url: None
+) -> None:
+    """Serve *app* until SIGTERM or SIGINT; port 0 takes a free one. Prints nothing itself."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    Server(config, on_listening).run()
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says where it listens and leaves the end of the process to its caller."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say where."""
+        await super().startup(sockets)
+        for server in self.servers:
+            for listening in server.sockets:
+                self._on_listening(_url(self.config.host, listening.getsockname()[1]))
+                return
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop serving on a signal. uvicorn would raise it again and so end the process before
+        what runs is brought to an end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handled = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

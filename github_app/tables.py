@@ -1,0 +1,81 @@
+"""The tables of the service, the same on SQLite and PostgreSQL. Pure.
+
+Times are seconds since the epoch. Whoever changes a table adds a migration.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+# SQLite numbers rows by itself only where the type is exactly INTEGER.
+SEQUENCE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    sa.Column("guid", sa.Text, nullable=False, unique=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("action", sa.Text),
+    sa.Column("repository_id", sa.BigInteger),
+    sa.Column("ref", sa.Text),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    sa.Column("installation_id", sa.BigInteger),
+    sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("payload", sa.LargeBinary),  # null once GitHub no longer redelivers it
+    sa.Column("note", sa.Text),  # why nothing moves, where that is known at once
+    sa.Index("deliveries_of_a_branch", "repository_id", "ref", "seq"),
+    sa.Index("deliveries_by_age", "received_at"),
+    sqlite_autoincrement=True,  # a seq is never given twice, also after the newest row is deleted
+)
+
+# A promotion is owed exactly while newest > promoted.
+branches = sa.Table(
+    "branches",
+    metadata,
+    sa.Column("repository_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("ref", sa.Text, primary_key=True),
+    sa.Column("repository", sa.Text, nullable=False),  # full name, as of the newest push
+    sa.Column("repository_url", sa.Text, nullable=False),
+    sa.Column("installation_id", sa.BigInteger),
+    sa.Column("newest", sa.BigInteger, nullable=False),  # seq of the newest delivery
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("promoted", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("run", sa.BigInteger, nullable=False, server_default="0"),  # only grows: the fence
+    sa.Column("running", sa.BigInteger),  # the run that holds the branch, null when nobody does
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),  # failed, in a row
+    sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
+    sa.Index(
+        "branches_owed",
+        "newest",
+        sqlite_where=sa.text("newest > promoted and running is null"),
+        postgresql_where=sa.text("newest > promoted and running is null"),
+    ),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("id", SEQUENCE, primary_key=True, autoincrement=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),  # of the delivery that was promoted
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("ref", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("git_folder_id", sa.BigInteger, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    sa.Column("conclusion", sa.Text, nullable=False),  # a check run's word
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("next_step", sa.Text, nullable=False, server_default=""),
+    sa.Column("seconds", sa.Double, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.UniqueConstraint("seq", "workspace", "git_folder_id", name="one_outcome_per_git_folder"),
+    sa.Index("outcomes_of_a_branch", "repository_id", "ref", "seq"),
+    sa.Index("outcomes_by_age", "at"),
+)

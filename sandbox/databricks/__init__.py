@@ -1,0 +1,1 @@
+"""A stand-in Azure Databricks workspace whose Git folders are real clones."""

@@ -1,0 +1,166 @@
+"""Make a stand-in answer wrongly, late or not at all, as real services sometimes do."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import http
+import json
+import socket
+import struct
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Answer = int | Literal["reset", "html", "empty", "hang"]
+ERROR_CODES = {
+    429: "REQUEST_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+HTML = "<html><head><title>502 Bad Gateway</title></head><body><pre>nginx</pre></body></html>"
+# SO_LINGER with a zero timeout: closing sends RST, so that clients see a reset connection.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Fault:
+    """One wrong answer, for the requests whose method and path match."""
+
+    method: str
+    path: str  # as fnmatch has it; "*" crosses slashes
+    status: Answer
+    times: int | None  # None: for ever
+    when: Literal["before", "after"]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | Mapping[str, Any] | None = None
+    hits: int = 0  # how often it struck
+
+    def matches(self, method: str, path: str) -> bool:
+        return fnmatch.fnmatchcase(method, self.method) and fnmatch.fnmatchcase(path, self.path)
+
+
+class Faults:
+    """The faults of one stand-in. `wrap` must be outermost: "reset" needs the server's own send."""
+
+    def __init__(self) -> None:
+        self.latency_seconds = 0.0  # added to every answer
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        *,
+        status: Answer,
+        method: str = "*",
+        path: str = "*",
+        times: int | None = 1,
+        when: Literal["before", "after"] = "before",
+        headers: Mapping[str, str] | None = None,
+        body: str | Mapping[str, Any] | None = None,
+    ) -> Fault:
+        """Answer the next *times* matching requests with *status*; the oldest fault strikes first.
+
+        "after" lets the request take effect, then loses or replaces its answer.
+        "html" is a proxy's 502 page, "empty" a 500 with no body, "hang" no answer until the
+        client gives up, "reset" a closed connection.
+        """
+        fault = Fault(method, path, status, times, when, dict(headers or {}), body)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Forget every fault and the latency."""
+        with self._lock:
+            self._faults.clear()
+            self.latency_seconds = 0.0
+
+    def wrap(self, app: ASGIApp) -> ASGIApp:
+        """Return *app* with these faults in front of it."""
+
+        async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                return await app(scope, receive, send)
+            if self.latency_seconds:
+                await asyncio.sleep(self.latency_seconds)
+            fault = self._take(scope["method"], scope["path"])
+            if fault is None:
+                return await app(scope, receive, send)
+            if fault.when == "after":
+                await app(scope, receive, _lose)
+            return await _strike(fault, receive, send)
+
+        return faulty
+
+    def _take(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            for fault in self._faults:
+                if fault.matches(method, path):
+                    fault.hits += 1
+                    if fault.hits == fault.times:
+                        self._faults.remove(fault)
+                    return fault
+        return None
+
+
+def transport_of(send: Send) -> asyncio.Transport | None:
+    """Return the connection behind the server's *send*; uvicorn keeps it beside the method."""
+    return getattr(getattr(send, "__self__", None), "transport", None)
+
+
+async def _lose(message: Message) -> None:
+    """Swallow an answer."""
+
+
+async def _strike(fault: Fault, receive: Receive, send: Send) -> None:
+    if fault.status == "hang":
+        await _until_disconnected(receive)
+    elif fault.status == "reset":
+        await _reset(receive, send)
+    else:
+        await _answer(fault, send)
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _reset(receive: Receive, send: Send) -> None:
+    transport = transport_of(send)
+    if transport is None:
+        raise RuntimeError('"reset" needs Faults.wrap to be outermost')
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    transport.abort()
+    await _until_disconnected(receive)
+
+
+async def _answer(fault: Fault, send: Send) -> None:
+    status, kind, body = _content(fault)
+    headers = {"content-type": kind, "content-length": str(len(body))}
+    headers |= {name.lower(): value for name, value in fault.headers.items()}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _content(fault: Fault) -> tuple[int, str, bytes]:
+    if fault.status == "html":
+        return 502, "text/html", HTML.encode()
+    if not isinstance(fault.status, int):
+        return 500, "text/plain", b""
+    if isinstance(fault.body, str):
+        return fault.status, "text/plain", fault.body.encode()
+    phrase = http.HTTPStatus(fault.status).phrase
+    default = {
+        "error_code": ERROR_CODES.get(fault.status, phrase.upper().replace(" ", "_")),
+        "message": phrase,
+    }
+    body = default if fault.body is None else fault.body
+    return fault.status, "application/json", json.dumps(body).encode()

@@ -1,0 +1,127 @@
+"""The repositories of the stand-in: a bare repository on disk and a few facts in memory."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.github import history
+from sandbox.github.refs import HEADS, read_refs
+
+# gc is off: nothing may pack refs behind the back of a reader.
+CONFIG = """\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+[http]
+\treceivepack = true
+[receive]
+\tautogc = false
+[gc]
+\tauto = 0
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
+"""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository on the stand-in GitHub."""
+
+    id: int
+    full_name: str
+    private: bool
+    default_branch: str
+    path: Path
+    clone_url: str
+
+    @property
+    def owner(self) -> str:
+        return self.full_name.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.full_name.partition("/")[2]
+
+
+@dataclass
+class Hosted:
+    """A repository with what changes about it; its lock is held while refs move."""
+
+    repository: Repository
+    created_at: float
+    pushed_at: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def path(self) -> Path:
+        return self.repository.path
+
+    def refs(self) -> dict[str, str]:
+        return read_refs(self.repository.path)
+
+    def branch_head(self, branch: str) -> str | None:
+        return self.refs().get(HEADS + branch)
+
+
+class Repositories:
+    """Every repository, found by id or by its name in any case."""
+
+    def __init__(self, directory: Path, url: str, clock: Callable[[], float]) -> None:
+        self._directory = directory
+        self._url = url
+        self._clock = clock
+        self._ids = itertools.count(700_001)
+        self._by_name: dict[str, Hosted] = {}
+
+    def add(self, full_name: str, *, private: bool, default_branch: str) -> Hosted:
+        """Create the bare repository with one commit on its default branch."""
+        if self.find(full_name) is not None:
+            raise ValueError(f"{full_name} exists")
+        repository = Repository(
+            id=next(self._ids),
+            full_name=full_name,
+            private=private,
+            default_branch=default_branch,
+            path=self._directory / f"{full_name.lower()}.git",
+            clone_url=f"{self._url}/{full_name}.git",
+        )
+        _initialize(repository)
+        hosted = Hosted(repository, created_at=self._clock(), pushed_at=self._clock())
+        self._by_name[full_name.lower()] = hosted
+        readme = {"README.md": f"# {repository.name}\n"}
+        self.commit(hosted, default_branch, readme, "Initial commit")
+        return hosted
+
+    def find(self, full_name: str) -> Hosted | None:
+        return self._by_name.get(full_name.lower())
+
+    def find_by_id(self, repository_id: int) -> Hosted | None:
+        return next((one for one in self.all() if one.repository.id == repository_id), None)
+
+    def all(self) -> list[Hosted]:
+        return sorted(self._by_name.copy().values(), key=lambda hosted: hosted.repository.id)
+
+    def commit(
+        self, hosted: Hosted, branch: str, files: Mapping[str, str | None], message: str
+    ) -> str:
+        """Commit on the server; a new branch starts from the default branch."""
+        with hosted.lock:
+            refs = hosted.refs()
+            parent = refs.get(HEADS + branch, refs.get(HEADS + hosted.repository.default_branch))
+            now = self._clock()
+            history.write_commit(hosted.path, branch, parent, files, message, at=int(now))
+            hosted.pushed_at = now
+            return hosted.refs()[HEADS + branch]
+
+
+def _initialize(repository: Repository) -> None:
+    for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags"):
+        (repository.path / folder).mkdir(parents=True)
+    (repository.path / "HEAD").write_text(f"ref: {HEADS}{repository.default_branch}\n")
+    (repository.path / "config").write_text(CONFIG)
