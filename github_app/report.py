@@ -128,10 +128,17 @@ def _row(host: str, outcome: Outcome) -> str:
         link,
         _short(outcome.before),
         _short(outcome.after),
-        f"{outcome.conclusion.value}: {escape(outcome.reason)}",
+        _what_happened(outcome),
         escape(outcome.next_step),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _what_happened(outcome: Outcome) -> str:
+    reason = escape(outcome.reason)
+    if outcome.conclusion in FINE:
+        return reason
+    return f"**{outcome.conclusion.value.replace('_', ' ')}**: {reason}"
 
 
 def _fitting(head: str, rows: Sequence[str], room: int) -> str:

@@ -1,0 +1,134 @@
+"""Start the service as an operator does, push as a developer does, and wait for what follows."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DEADLINE = 60.0  # seconds until a wait is a failure
+
+
+def wait_until(condition, *, seconds=DEADLINE, what="the condition"):
+    """Return the first true value of *condition*; fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not come within {seconds:g} s")
+
+
+def environment(**changes):
+    """Return this process's environment without what a developer's machine may have set."""
+    hidden = ("BRICKPUSH_", "DATABRICKS_", "ARM_", "AZURE_", "GIT_", "REQUESTS_CA_", "CURL_CA_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return {**kept, **changes}
+
+
+class Service:
+    """`brickpush serve` in a process of its own."""
+
+    def __init__(self, config: Path, log: Path, **environ):
+        self.log = log
+        command = (sys.executable, "-I", "-m", "github_app", "serve", "--config", str(config))
+        with log.open("a") as errors:
+            self.process = subprocess.Popen(
+                (*command, "--port", "0"),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment(**environ),
+                cwd=config.parent,
+            )
+        line = self.process.stdout.readline()
+        assert line.startswith("brickpush: listening on "), log.read_text()
+        self.url = line.split()[-1]
+
+    @property
+    def hook(self) -> str:
+        return f"{self.url}/webhooks/github"
+
+    def kill(self):
+        """End it as a power cut does."""
+        self.process.kill()
+        self.close()
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=15)
+        finally:
+            self.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def running_service(sandbox, **environ):
+    """Run the service against *sandbox*, and send GitHub's webhooks to it."""
+    service = Service(sandbox.config_path, sandbox.directory / "service.log", **environ)
+    sandbox.github.hook_url = service.hook
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+class Developer:
+    """Somebody with a clone, who may push."""
+
+    def __init__(self, sandbox, directory: Path, repository: str = "octo-org/etl"):
+        self.directory = directory
+        basic = base64.b64encode(f"octocat:{sandbox.user_token}".encode()).decode()
+        self._environ = environment(
+            HOME=str(directory.parent),
+            GIT_CONFIG_NOSYSTEM="1",
+            GIT_SSL_CAINFO=str(sandbox.certificate.ca_path),
+            GIT_TERMINAL_PROMPT="0",
+            GIT_AUTHOR_NAME="Ada",
+            GIT_AUTHOR_EMAIL="ada@octo.example",
+            GIT_COMMITTER_NAME="Ada",
+            GIT_COMMITTER_EMAIL="ada@octo.example",
+            GIT_CONFIG_COUNT="1",
+            GIT_CONFIG_KEY_0="http.extraHeader",
+            GIT_CONFIG_VALUE_0=f"Authorization: Basic {basic}",
+        )
+        url = sandbox.github.repository(repository).clone_url
+        subprocess.run(
+            ("git", "clone", "-q", url, str(directory)), check=True, env=self._environ, timeout=60
+        )
+
+    def git(self, *arguments: str) -> str:
+        ran = subprocess.run(
+            ("git", "-C", str(self.directory), *arguments),
+            check=True,
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return ran.stdout.strip()
+
+    def commit(self, name: str = "jobs/new.py", text: str = "rows = 2\n") -> str:
+        """Commit one file, and return the commit."""
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+        self.git("add", name)
+        self.git("commit", "-q", "-m", f"Change {name}")
+        return self.git("rev-parse", "HEAD")
+
+    def push(self, *arguments: str) -> None:
+        self.git("push", "-q", *(arguments or ("origin", "HEAD")))
