@@ -46,7 +46,7 @@ def run() -> int:
         except DemoFailedError as exc:
             console.print(f"demo failed: {exc}", markup=False)
             return 1
-    console.print(last_line, markup=False)
+    console.print(last_line, markup=False, soft_wrap=True)
     return 0
 
 
