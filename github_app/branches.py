@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from github_app.tables import branches, deliveries
 from github_app.webhook import PushEvent, Rerequest
 from promotion.push import Push
+from promotion.repository_url import repository_key
 
 CLAIMS_PER_TRANSACTION = 100
 NEVER = 2.0**53  # a time that doesn't come: only a new push or a redelivery tries again
@@ -26,6 +27,21 @@ class Claim:
     repository_id: int
     ref: str
     run: int  # grows with every claim of the branch
+
+
+@dataclass(frozen=True)
+class KnownBranch:
+    """A branch that was pushed at some time."""
+
+    repository_id: int
+    repository_url: str
+    ref: str
+    after: str  # the commit of its newest push
+
+    def follows(self, url: str | None) -> bool:
+        """Say whether a Git folder with this URL is one of the branch's repository."""
+        key = repository_key(url)
+        return key is not None and key == repository_key(self.repository_url)
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,9 @@ _OWE = sa.text("""
 _OWE_COMMIT = sa.text("""
     update branches set newest = :seq, received_at = :received_at, attempts = 0, not_before = 0
     where repository_id = :repository_id and "after" = :head_sha and newest < :seq""")
+_OWE_REF = sa.text("""
+    update branches set newest = :seq, received_at = :received_at, attempts = 0, not_before = 0
+    where repository_id = :repository_id and ref = :ref and newest < :seq""")
 _OWE_AGAIN = sa.text("""
     update branches set attempts = 0, not_before = 0,
         promoted = case when promoted < newest then promoted else newest - 1 end
@@ -108,6 +127,26 @@ def owe_commit(tx: sa.Connection, asked: Rerequest, *, seq: int, received_at: fl
         "received_at": received_at,
     }
     return tx.execute(_OWE_COMMIT, values).rowcount > 0
+
+
+def owe_ref(
+    tx: sa.Connection, repository_id: int, ref: str, *, seq: int, received_at: float
+) -> bool:
+    """Owe a branch again at the commit of its newest push; say whether the branch is known."""
+    values = {
+        "repository_id": repository_id,
+        "ref": ref,
+        "seq": seq,
+        "received_at": received_at,
+    }
+    return tx.execute(_OWE_REF, values).rowcount > 0
+
+
+def of_ref(tx: sa.Connection, ref: str) -> list[KnownBranch]:
+    """Return the branches of that name, of every repository."""
+    columns = (branches.c.repository_id, branches.c.repository_url, branches.c.after)
+    rows = tx.execute(sa.select(*columns).where(branches.c.ref == ref))
+    return [KnownBranch(row.repository_id, row.repository_url, ref, row.after) for row in rows]
 
 
 def owe_again(tx: sa.Connection, guid: str) -> bool:

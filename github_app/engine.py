@@ -78,17 +78,18 @@ class Engine:
     def start(self) -> None:
         """Take up what the last process left, and start what is owed. The tables must exist."""
         self._take_file()
-        DBOS(config=self._config())
-        self._register_workflow()
-        DBOS.launch()
-        DBOS.register_queue(
-            QUEUE, worker_concurrency=self._branches_at_once, polling_interval_sec=POLL_SECONDS
-        )
         self._client = DBOSClient(
             system_database_engine=self._engine,
             application_name=APPLICATION,
             retry_connection_errors=False,
         )
+        # Before the launch: a queue that appears later is noticed only a second later.
+        self._client.register_queue(
+            QUEUE, worker_concurrency=self._branches_at_once, polling_interval_sec=POLL_SECONDS
+        )
+        DBOS(config=self._config())
+        self._register_workflow()
+        DBOS.launch()
         for thread in self._threads.values():
             thread.start()
 

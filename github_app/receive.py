@@ -85,7 +85,7 @@ class WebhookEndpoint:
             stored = await self._intake.store(delivery)
         except IntakeUnavailable as exc:
             raise Refused(503, "unavailable", str(exc)) from exc
-        log.info("delivery " + stored.value, **_names(delivery))
+        log.info("delivery stored", status=stored.value, **_names(delivery))
         return JSONResponse({"guid": delivery.guid, "status": stored.value}, status_code=202)
 
     def _refuse(self, refused: Refused) -> Response:
@@ -158,7 +158,7 @@ def _short_header(request: Request, name: str) -> str:
 
 def _names(delivery: Delivery) -> dict[str, str | None]:
     """Return what names a delivery in the log: never the body, never a header."""
-    names: dict[str, str | None] = {"guid": delivery.guid, "event": delivery.event}
+    names: dict[str, str | None] = {"guid": delivery.guid, "github_event": delivery.event}
     if delivery.push is not None:
         push = delivery.push.push
         names.update(repository=push.repository, ref=push.ref, after=push.after)

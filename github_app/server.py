@@ -64,7 +64,14 @@ def create_app(
 def serve(
     app: Starlette, *, host: str, port: int, on_listening: Callable[[str], None] = lambda _url: None
 ) -> None:
-    """Serve *app* until SIGTERM or SIGINT; port 0 takes a free one. Prints nothing itself."""
+    """Serve *app* until SIGTERM or SIGINT. Prints nothing itself."""
+    build_server(app, host=host, port=port, on_listening=on_listening).run()
+
+
+def build_server(
+    app: Starlette, *, host: str, port: int, on_listening: Callable[[str], None]
+) -> Server:
+    """Return a server that is yet to run; port 0 takes a free one."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -79,7 +86,7 @@ def serve(
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    Server(config, on_listening).run()
+    return Server(config, on_listening)
 
 
 class Server(uvicorn.Server):

@@ -16,14 +16,18 @@ from github_app.branches import BranchPush
 from github_app.engine import Engine
 from github_app.github import GitHubApp
 from github_app.intake import Intake
+from github_app.memory import FolderMemory
 from github_app.metrics import Metrics
 from github_app.promoter import Promoter, Target
 from github_app.server import create_app, serve
 from github_app.settings import Settings, WorkspaceSettings, read_secret, webhook_secrets
+from promotion.clock import SystemClock
 from promotion.databricks import Databricks
 from promotion.entra import Entra, ServicePrincipal
 from promotion.errors import ConfigError
 from promotion.http import Http, open_session
+from promotion.known_folders import Memory
+from promotion.pace import Pace
 from promotion.workspace import Report, Workspace
 
 STOP_SECONDS = 6.0  # for what runs to end, out of the ten that SIGTERM gives
@@ -80,7 +84,10 @@ def build_promoter(
             outcomes.record(tx, owed, report, at=time.time())
 
     targets = [
-        Target(open_workspace(name, workspace, session), workspace.git_credential == "app")
+        Target(
+            open_workspace(name, workspace, session, FolderMemory(tables, name)),
+            workspace.git_credential == "app",
+        )
         for name, workspace in settings.workspaces.items()
     ]
     return Promoter(open_app(settings, session), targets, record)
@@ -93,7 +100,9 @@ def open_app(settings: Settings, session: requests.Session) -> GitHubApp:
     return GitHubApp(github.url, app_id=github.app_id, private_key=key, session=session)
 
 
-def open_workspace(name: str, settings: WorkspaceSettings, session: requests.Session) -> Workspace:
+def open_workspace(
+    name: str, settings: WorkspaceSettings, session: requests.Session, memory: Memory | None = None
+) -> Workspace:
     """Return one configured workspace, with a sign-in of its own."""
     entra = settings.entra
     secret = read_secret(
@@ -101,6 +110,9 @@ def open_workspace(name: str, settings: WorkspaceSettings, session: requests.Ses
     )
     principal = ServicePrincipal(entra.tenant_id, entra.client_id, secret, entra.authority_host)
     http = Http(
-        settings.host, session=session, authorization=Entra(principal, session).authorization
+        settings.host,
+        session=session,
+        authorization=Entra(principal, session).authorization,
+        pace=Pace(SystemClock()),
     )
-    return Workspace(name, Databricks(http), roots=settings.roots)
+    return Workspace(name, Databricks(http), roots=settings.roots, memory=memory)

@@ -79,3 +79,25 @@ outcomes = sa.Table(
     sa.Index("outcomes_of_a_branch", "repository_id", "ref", "seq"),
     sa.Index("outcomes_by_age", "at"),
 )
+
+# What the last survey of each workspace has seen; commits are not kept, they age at once.
+known_folders = sa.Table(
+    "known_folders",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("provider", sa.Text),
+    sa.Column("branch", sa.Text),
+    sa.Column("git_cli_enabled", sa.Boolean, nullable=False),
+    sa.Column("manageable", sa.Boolean, nullable=False),
+)
+
+surveys = sa.Table(
+    "surveys",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("blind_spots", sa.Text, nullable=False),  # JSON, pairs of path and reason
+)

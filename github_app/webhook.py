@@ -112,12 +112,11 @@ def _sign(body: bytes, secret: str) -> bytes:
 
 def _load(body: bytes, content_type: str) -> Mapping[str, object]:
     media_type = _media_type(content_type)
-    if media_type == FORM_TYPE:
-        body = _form_field(body)
-    elif media_type != JSON_TYPE:
+    if media_type not in (JSON_TYPE, FORM_TYPE):
         raise ContentTypeError(f"Content-Type must be {JSON_TYPE} or {FORM_TYPE}")
+    text = _form_field(body) if media_type == FORM_TYPE else body
     try:
-        payload = json.loads(body)
+        payload = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise PayloadError("the body", "is not JSON") from exc
     if not isinstance(payload, dict):
@@ -132,14 +131,14 @@ def _media_type(content_type: str) -> str:
     return message.get_content_type() if content_type else ""
 
 
-def _form_field(body: bytes) -> bytes:
+def _form_field(body: bytes) -> str:
     try:
-        fields = parse_qs(body, max_num_fields=10)
+        fields = parse_qs(body.decode(), errors="strict", max_num_fields=10)
     except ValueError as exc:
         raise PayloadError("the body", "is not a form of one field") from exc
-    if b"payload" not in fields:
+    if "payload" not in fields:
         raise PayloadError("payload", "is missing")
-    return fields[b"payload"][0]
+    return fields["payload"][0]
 
 
 def _push_event(payload: Mapping[str, object]) -> PushEvent:

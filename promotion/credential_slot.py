@@ -51,6 +51,7 @@ class CredentialSlot:
         self._count = 0
         self._stored: _Stored | None = None
         self._storing = threading.Lock()
+        self._number = 0  # of the stored credential
 
     @contextlib.contextmanager
     def held_by(self, holder: str) -> Iterator[None]:
@@ -80,25 +81,28 @@ class CredentialSlot:
         provider: str,
         repository: str,
         others: frozenset[str],
-    ) -> None:
+    ) -> int:
         """Make sure that the stored credential opens *repository* long enough for one pull.
 
         Called by who holds the slot. A new token covers *others* too, so that promotions that
-        share the slot need not replace each other's.
+        share the slot need not replace each other's. Returns the number of the stored credential.
         """
         with self._storing:
             if self._suffices(source.holder, repository):
-                return
+                return self._number
             wanted = self._covered(source.holder) | others | {repository}
             token = source.mint(wanted)
             self._stored = None  # unknown, until Databricks has said yes
             store_git_credential(credentials, provider=provider, token=token)
             self._stored = _Stored(source.holder, wanted, token)
+            self._number += 1
+            return self._number
 
-    def forget(self) -> None:
-        """Store a new token at the next chance: Databricks says that the stored one is no good."""
+    def forget(self, number: int) -> None:
+        """Have a new token stored at the next chance, unless *number* was replaced already."""
         with self._storing:
-            self._stored = None
+            if number == self._number:
+                self._stored = None
 
     def _covered(self, holder: str) -> frozenset[str]:
         if self._stored is None or self._stored.holder != holder:

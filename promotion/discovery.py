@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from promotion.errors import ApiError
 from promotion.git_folder import GitFolder
 
 ROOTS = ("/Repos", "/Users", "/Shared")
+AT_ONCE = 4  # directories that are read at the same time
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,45 @@ def survey(catalogue: Catalogue, roots: Iterable[str] = ROOTS) -> Survey:
 
     Two ways, since neither is complete: the Repos list, page by page, and a walk through the
     workspace's directories, which finds the folders with the Git CLI enabled that the list
-    leaves out.
+    leaves out. A root that is not there at all is a blind spot; other errors are raised.
     """
-    folders: dict[int, GitFolder] = {}
-    blind_spots: list[BlindSpot] = []
-    for root in roots:
+    found = _Found()
+    with ThreadPoolExecutor(AT_ONCE, "survey") as pool:
+        for root in roots:
+            found.list_under(catalogue, root)
+            _walk(catalogue, root, found, pool)
+    ordered = tuple(sorted(found.folders.values(), key=lambda folder: folder.path))
+    return Survey(ordered, tuple(found.blind_spots))
+
+
+class _Found:
+    """What a survey has seen so far; filled from several threads."""
+
+    def __init__(self) -> None:
+        self.folders: dict[int, GitFolder] = {}
+        self.blind_spots: list[BlindSpot] = []
+
+    def list_under(self, catalogue: Catalogue, root: str) -> None:
         try:
-            folders.update((folder.id, folder) for folder in _listed(catalogue, root))
+            for folder in _listed(catalogue, root):
+                self.add(folder)
         except ApiError as exc:
-            blind_spots.append(BlindSpot(root, _why(exc)))
-        _walk(catalogue, root, folders, blind_spots)
-    ordered = tuple(sorted(folders.values(), key=lambda folder: folder.path))
-    return Survey(ordered, tuple(blind_spots))
+            self.missed(root, exc)
+
+    def add(self, folder: GitFolder) -> None:
+        if folder.url:
+            self.folders[folder.id] = folder
+        else:
+            self.blind_spots.append(BlindSpot(folder.path, "it has no remote URL"))
+
+    def missed(self, path: str, exc: ApiError) -> None:
+        """Note a place that could not be read; what concerns the whole workspace is raised."""
+        if exc.status not in (403, 404):
+            raise exc
+        reason = "the principal may not read it" if exc.status == 403 else "it is not there"
+        spot = BlindSpot(path, reason)
+        if spot not in self.blind_spots:
+            self.blind_spots.append(spot)
 
 
 def _listed(catalogue: Catalogue, root: str) -> Iterator[GitFolder]:
@@ -70,41 +99,33 @@ def _listed(catalogue: Catalogue, root: str) -> Iterator[GitFolder]:
         yield from catalogue.list_git_folders(root)
 
 
-def _walk(
-    catalogue: Catalogue, root: str, folders: dict[int, GitFolder], blind_spots: list[BlindSpot]
-) -> None:
-    waiting = [root]
+def _walk(catalogue: Catalogue, root: str, found: _Found, pool: ThreadPoolExecutor) -> None:
+    """Look into every directory under *root*, several at once; Git folders are not entered."""
+    waiting = {pool.submit(_look, catalogue, root, found)}
     while waiting:
-        path = waiting.pop()
-        try:
-            for entry in catalogue.list_directory(path):
-                if entry.git_folder and entry.id not in folders:
-                    _add(catalogue, entry, folders, blind_spots)
-                elif entry.type == "DIRECTORY" and not entry.git_folder:
-                    waiting.append(entry.path)
-        except ApiError as exc:
-            if path != root or exc.status != 404:
-                blind_spots.append(BlindSpot(path, _why(exc)))
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            waiting |= {pool.submit(_look, catalogue, path, found) for path in future.result()}
 
 
-def _add(
-    catalogue: Catalogue,
-    entry: WorkspaceObject,
-    folders: dict[int, GitFolder],
-    blind_spots: list[BlindSpot],
-) -> None:
+def _look(catalogue: Catalogue, path: str, found: _Found) -> list[str]:
+    """Add the Git folders that stand in one directory; return the directories in it."""
+    try:
+        entries = catalogue.list_directory(path)
+    except ApiError as exc:
+        found.missed(path, exc)
+        return []
+    for entry in entries:
+        if entry.git_folder and entry.id not in found.folders:
+            _add(catalogue, entry, found)
+    return [each.path for each in entries if each.type == "DIRECTORY" and not each.git_folder]
+
+
+def _add(catalogue: Catalogue, entry: WorkspaceObject, found: _Found) -> None:
     try:
         folder = catalogue.get_git_folder(entry.id)
     except ApiError as exc:
-        blind_spots.append(BlindSpot(entry.path, _why(exc)))
+        found.missed(entry.path, exc)
         return
-    if folder is not None and folder.url:
-        folders[folder.id] = replace(folder, manageable=entry.type != "REPO")
-    elif folder is not None:
-        blind_spots.append(BlindSpot(entry.path, "it has no remote URL"))
-
-
-def _why(exc: ApiError) -> str:
-    if exc.status == 403:
-        return "the principal may not read it"
-    return f"Databricks answered {exc.status} {exc.error_code}".rstrip()
+    if folder is not None:
+        found.add(replace(folder, manageable=entry.type != "REPO"))

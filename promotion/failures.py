@@ -16,6 +16,7 @@ class Failure:
     reason: str
     next_step: str
     conclusion: Conclusion = Conclusion.FAILURE
+    credential: bool = False  # whether another Git credential may help
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ ROWS = (
         Failure(
             "no Git credential is stored for the identity that pulls",
             "let Brickpush store one, or add one under Settings > Linked accounts",
+            credential=True,
         ),
         message=r"missing git provider credentials|no git credential",
     ),
@@ -73,6 +75,7 @@ ROWS = (
         Failure(
             "GitHub refused the stored Git credential: it is wrong or has expired",
             "check that the GitHub App is installed on the repository, then re-run",
+            credential=True,
         ),
         message=r"invalid git provider credentials|token has expired|bad credentials",
     ),
@@ -95,6 +98,7 @@ ROWS = (
         Failure(
             "GitHub does not show the repository to the stored Git credential",
             "add the repository to the GitHub App's installation, or correct the folder's URL",
+            credential=True,
         ),
         message=r"remote repo(sitory)? not found|repository not found",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a workspace may hold thousands
 class GitFolder:
     """A clone inside a Databricks workspace, as it was last seen."""
 

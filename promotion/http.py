@@ -15,6 +15,7 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from promotion.errors import ApiError, TimedOutError, UnreachableError
+from promotion.pace import Pace
 from promotion.redact import redact
 
 CONNECT_SECONDS = 5.0
@@ -80,11 +81,13 @@ class Http:
         session: requests.Session,
         authorization: Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._session = session
         self._authorization = authorization
         self._headers = dict(headers or {})
+        self._pace = pace
 
     def call(
         self,
@@ -93,27 +96,34 @@ class Http:
         *,
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
-        authorization: str | None = None,
-        headers: Mapping[str, str] | None = None,
         read_seconds: float = READ_SECONDS,
     ) -> Answer:
-        """Send one request and return its answer, or raise ApiError or UnreachableError."""
-        url = f"{self.base_url}{path}"
-        if authorization is None and self._authorization is not None:
-            authorization = self._authorization()
+        """Send one request and return its answer, or raise ApiError or UnreachableError.
+
+        With a pace it waits for its turn, and is sent again where it was refused for now.
+        """
+
+        def send() -> Answer:
+            return self._send(
+                method, f"{self.base_url}{path}", read_seconds, params=params, json=json
+            )
+
+        return send() if self._pace is None else self._pace.send(send)
+
+    def _send(self, method: str, url: str, read_seconds: float, **content: Any) -> Answer:
         call = f"{method} {url}"
+        authorization = self._authorization() if self._authorization is not None else None
         try:
             response = self._session.request(
                 method,
                 url,
-                params=params,
-                json=json,
-                headers={**self._headers, **(headers or {})},
+                headers=self._headers,
                 auth=_Authorization(authorization) if authorization else None,
                 timeout=(CONNECT_SECONDS, read_seconds),
                 allow_redirects=False,
                 # Given by name, or REQUESTS_CA_BUNDLE would win over the session's own value.
                 verify=self._session.verify,
+                **content,
             )
         except requests.exceptions.ReadTimeout:
             raise TimedOutError(f"{call} gave no answer within {read_seconds:g} s") from None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from promotion.clock import Clock
 from promotion.errors import ApiError
-from promotion.git_folder import GitFolder
 
 Result = TypeVar("Result")
 
@@ -45,6 +44,22 @@ class Pace:
     def cap(self) -> int:
         """Calls at once, at the most."""
         return self._cap
+
+    def send(self, call: Callable[[], Result]) -> Result:
+        """Make one call when its turn comes, and again where it was refused for now."""
+        attempt = 1
+        while True:
+            with self.turn() as sent_in:
+                try:
+                    result = call()
+                except ApiError as exc:
+                    if not exc.throttled or attempt == ATTEMPTS:
+                        raise
+                    self.refused(sent_in, _pause(exc, attempt))
+                    attempt += 1
+                    continue
+            self.went_well()
+            return result
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[int]:
@@ -91,50 +106,6 @@ class Pace:
             if sent_in == self._round:
                 self._round += 1
                 self._limit = max(1.0, self._limit / 2)
-
-
-class GitFolders(Protocol):
-    """The calls that a promotion needs from Databricks."""
-
-    def get_git_folder(self, repo_id: int) -> GitFolder | None: ...
-    def update_git_folder(
-        self, repo_id: int, *, branch: str | None, tag: str | None, discard: bool
-    ) -> None: ...
-
-
-class PacedGitFolders:
-    """Git folders whose every call waits for its turn, and is repeated where it was refused."""
-
-    def __init__(self, folders: GitFolders, pace: Pace) -> None:
-        self._folders = folders
-        self._pace = pace
-
-    def get_git_folder(self, repo_id: int) -> GitFolder | None:
-        return self._send(lambda: self._folders.get_git_folder(repo_id))
-
-    def update_git_folder(
-        self, repo_id: int, *, branch: str | None, tag: str | None, discard: bool
-    ) -> None:
-        self._send(
-            lambda: self._folders.update_git_folder(
-                repo_id, branch=branch, tag=tag, discard=discard
-            )
-        )
-
-    def _send(self, call: Callable[[], Result]) -> Result:
-        attempt = 1
-        while True:
-            with self._pace.turn() as sent_in:
-                try:
-                    result = call()
-                except ApiError as exc:
-                    if not exc.throttled or attempt == ATTEMPTS:
-                        raise
-                    self._pace.refused(sent_in, _pause(exc, attempt))
-                    attempt += 1
-                    continue
-            self._pace.went_well()
-            return result
 
 
 def _pause(exc: ApiError, attempt: int) -> float:

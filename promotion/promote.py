@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from promotion.clock import Clock
 from promotion.errors import (
@@ -16,7 +17,6 @@ from promotion.errors import (
 from promotion.failures import explain
 from promotion.git_folder import GitFolder
 from promotion.outcome import Conclusion, Outcome
-from promotion.pace import GitFolders
 from promotion.plan import Decision, Destination
 from promotion.rules import EVERY_FOLDER, OnConflict
 
@@ -37,14 +37,35 @@ def nobody_knows(_head: str, _after: str) -> bool | None:
     return None
 
 
+class GitFolders(Protocol):
+    """The calls that a promotion needs from Databricks."""
+
+    def get_git_folder(self, repo_id: int) -> GitFolder | None: ...
+    def update_git_folder(
+        self, repo_id: int, *, branch: str | None, tag: str | None, discard: bool
+    ) -> None: ...
+
+
+class GitAccess(Protocol):
+    """Keeps the Git credential, which every update pulls with, as it must be."""
+
+    def ensure(self, folder: GitFolder) -> None:
+        """Make sure, just before an update, that its pull will be let in."""
+        ...
+
+    def renew(self, folder: GitFolder) -> bool:
+        """Replace a credential that was refused; False where it is not ours to replace."""
+        ...
+
+
 @dataclass(frozen=True)
 class Promoter:
     """Brings Git folders of one workspace where a plan says; every ending is an outcome."""
 
     folders: GitFolders
     clock: Clock
+    access: GitAccess
     contains: Contains = nobody_knows
-    ready: Callable[[GitFolder], None] = lambda _folder: None  # called just before each update
 
     def promote(self, decision: Decision) -> Outcome:
         """Bring one Git folder to its destination, and read back where it is.
@@ -99,22 +120,23 @@ class _Move:
         return ""
 
     def _update(self, folder: GitFolder) -> None:
-        """Update the folder; discard what is in the way only where a rule for its path says so."""
-        destination = self.destination
-
-        def update(*, discard: bool) -> None:
-            self.to.folders.update_git_folder(
-                folder.id, branch=destination.branch, tag=destination.tag, discard=discard
-            )
-
-        self.to.ready(folder)
+        """Update the folder, once more where the cure for a refusal is in our hands."""
         try:
-            update(discard=False)
+            self._send(folder, discard=False)
         except ApiError as exc:
-            in_the_way = explain(exc).conclusion is Conclusion.ACTION_REQUIRED
-            if not in_the_way or self.decision.rule.on_conflict is not OnConflict.DISCARD:
+            failure = explain(exc)
+            discards = self.decision.rule.on_conflict is OnConflict.DISCARD
+            if failure.conclusion is Conclusion.ACTION_REQUIRED and discards:
+                self._send(folder, discard=True)
+            elif failure.credential and self.to.access.renew(folder):
+                self._send(folder, discard=False)
+            else:
                 raise
-            update(discard=True)
+
+    def _send(self, folder: GitFolder, *, discard: bool) -> None:
+        self.to.access.ensure(folder)
+        branch, tag = self.destination.branch, self.destination.tag
+        self.to.folders.update_git_folder(folder.id, branch=branch, tag=tag, discard=discard)
 
     def _watch(self, known: GitFolder) -> Outcome:
         """Look until git, whose answer was lost, has moved the folder; never send it again."""

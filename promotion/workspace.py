@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from promotion.clock import Clock, SystemClock
 from promotion.credential_slot import CredentialSlot, TokenSource
 from promotion.databricks import Databricks
-from promotion.discovery import ROOTS, BlindSpot, survey
+from promotion.discovery import ROOTS, BlindSpot, Survey, survey
 from promotion.errors import CredentialError, PromotionError
 from promotion.failures import in_words
 from promotion.git_folder import GitFolder
+from promotion.known_folders import KnownFolders, Memory, NoMemory
 from promotion.outcome import Outcome
-from promotion.pace import Pace, PacedGitFolders
+from promotion.pace import CAP
 from promotion.plan import Decision, Mapped, plan
 from promotion.promote import Contains, Promoter, nobody_knows
 from promotion.push import Push
@@ -35,14 +36,17 @@ class Workspace:
         *,
         roots: Sequence[str] = ROOTS,
         rules: Sequence[Rule] = (),
-        pace: Pace | None = None,
+        at_once: int = CAP,
+        memory: Memory | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.databricks = databricks
         self.roots = tuple(roots)
         self.rules = tuple(rules)
-        self.pace = pace or Pace(SystemClock())
+        self.at_once = at_once  # Git folders
+        self.known = KnownFolders(self._survey, memory or NoMemory(), now)
+        self.seconds: dict[int, float] = {}  # how long each Git folder took the last time
         self._slots: dict[str, CredentialSlot] = defaultdict(lambda: CredentialSlot(now))
 
     @property
@@ -52,6 +56,9 @@ class Workspace:
     def slot(self, provider: str) -> CredentialSlot:
         """Return the identity's credential slot for a provider, whatever its case."""
         return self._slots[provider.casefold()]
+
+    def _survey(self) -> Survey:
+        return survey(self.databricks, self.roots)
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,16 @@ def promote_in_workspace(
     workspace: Workspace,
     helpers: Helpers | None = None,
 ) -> Report:
-    """Bring every Git folder that follows the pushed ref to the push.
+    """Bring every known Git folder that follows the pushed ref to the push.
 
-    Never raises PromotionError: what stops the workspace is the report's `problem`.
+    Known folders are remembered; a refresh runs beside the work, and what it finds is told to
+    the workspace's memory. Never raises PromotionError: what stops the workspace is the report's
+    `problem`.
     """
     helpers = helpers or Helpers()
     try:
-        seen = survey(workspace.databricks, workspace.roots)
+        seen = workspace.known.known()
+        workspace.known.refresh_beside()
         tags = helpers.tags() if push.tag is not None else {}
     except PromotionError as exc:
         reason, next_step = in_words(exc)
@@ -127,6 +137,7 @@ class _Access:
         self._repository = next(iter(repositories)).full_name
         self._others = _neighbours(repositories, folders)
         self._failure: PromotionError | None = None
+        self._numbers: dict[int, int] = {}  # the credential that each Git folder pulled with first
 
     @contextlib.contextmanager
     def held(self, providers: Collection[str]) -> Iterator[None]:
@@ -145,17 +156,25 @@ class _Access:
         if self._tokens is None or folder.provider is None:
             return
         try:
-            self._workspace.slot(folder.provider).ensure(
+            number = self._workspace.slot(folder.provider).ensure(
                 self._workspace.databricks,
                 self._tokens,
                 provider=folder.provider,
                 repository=self._repository,
                 others=self._others,
             )
+            self._numbers.setdefault(folder.id, number)
         except PromotionError as exc:
             reason, _ = in_words(exc)
             self._failure = CredentialError(f"the Git credential could not be set: {reason}")
             raise self._failure from exc
+
+    def renew(self, folder: GitFolder) -> bool:
+        """Have a new token stored: it was not known everywhere yet, or somebody replaced it."""
+        if self._tokens is None or folder.provider is None:
+            return False
+        self._workspace.slot(folder.provider).forget(self._numbers[folder.id])
+        return True
 
 
 def _neighbours(
@@ -173,14 +192,16 @@ def _carry_out(
     moving = [decision for decision in decisions if decision.moves]
     if not moving:
         return ()
-    folders = PacedGitFolders(workspace.databricks, workspace.pace)
-    promoter = Promoter(folders, helpers.clock, helpers.contains, access.ensure)
+    # The slowest first, so that none of them begins when all others have ended.
+    moving.sort(key=lambda each: -workspace.seconds.get(each.folder.id, 0.0))
+    promoter = Promoter(workspace.databricks, helpers.clock, access, helpers.contains)
     providers = {(decision.folder.provider or "").casefold() for decision in moving}
     outcomes = []
-    at_once = min(workspace.pace.cap, len(moving))
+    at_once = min(workspace.at_once, len(moving))
     with access.held(providers), ThreadPoolExecutor(at_once, "promote") as pool:
         for future in as_completed([pool.submit(promoter.promote, each) for each in moving]):
             outcome = future.result()
+            workspace.seconds[outcome.folder.id] = outcome.seconds
             helpers.progress.ended(outcome)
             outcomes.append(outcome)
     return tuple(sorted(outcomes, key=lambda outcome: outcome.folder.path))

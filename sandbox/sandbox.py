@@ -113,6 +113,8 @@ class _Builder:
         self._options = options
         self._stack = stack
         self._certificate = make_certificate(directory)
+        self._no_authorities = directory / "no-authorities"
+        self._no_authorities.mkdir(exist_ok=True)
 
     def build(self) -> Sandbox:
         github, github_faults = self._github()
@@ -169,7 +171,11 @@ class _Builder:
             name=name,
             url=listener.url,
             entra=entra,
-            git_environ={"GIT_SSL_CAINFO": str(self._certificate.ca_path)},
+            git_environ={
+                "GIT_SSL_CAINFO": str(self._certificate.ca_path),
+                # An empty directory spares git the system's authorities, 50 ms for each call.
+                "GIT_SSL_CAPATH": str(self._no_authorities),
+            },
         )
         workspace.faults.latency_seconds = self._options.latency_ms / 1000
         listener.serve(workspace.asgi)

@@ -96,6 +96,7 @@ class Developer:
             HOME=str(directory.parent),
             GIT_CONFIG_NOSYSTEM="1",
             GIT_SSL_CAINFO=str(sandbox.certificate.ca_path),
+            GIT_SSL_CAPATH=str(directory.parent / "none"),
             GIT_TERMINAL_PROMPT="0",
             GIT_AUTHOR_NAME="Ada",
             GIT_AUTHOR_EMAIL="ada@octo.example",

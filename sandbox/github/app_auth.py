@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,9 +51,15 @@ class App:
     events: tuple[str, ...] = ("push",)
 
 
+@functools.cache
+def _private_key() -> rsa.RSAPrivateKey:
+    """Return this process's key: making one takes longer than many a test."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def register_app(directory: Path) -> App:
-    """Make an App whose new private key is in *directory*, for its owner's eyes only."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    """Make an App whose private key is in *directory*, for its owner's eyes only."""
+    key = _private_key()
     path = directory / "app.private-key.pem"
     path.touch(mode=0o600)
     path.write_bytes(

@@ -24,7 +24,7 @@ NOT_ACCESSIBLE = (
 def get_app(call: Call) -> Response:
     """GET /app."""
     call.require_app()
-    owner = call.state.accounts.add("brickpush", type="Organization")
+    owner = call.state.publisher()
     shown = representations.app(call.state.url, call.state.app, owner)
     return JSONResponse({**shown, "installations_count": len(call.state.installations.all())})
 

@@ -135,7 +135,7 @@ def _invalid(resource: str, field: str, message: str, code: str = "invalid") -> 
 def _check_run(call: Call, hosted: Hosted, run: CheckRun) -> Json:
     state, name = call.state, hosted.repository.full_name
     api = f"{state.url}/api/v3/repos/{name}/check-runs/{run.id}"
-    owner = state.accounts.add("brickpush", type="Organization")
+    owner = state.publisher()
     return {
         "id": run.id,
         "node_id": node_id("CheckRun", run.id),

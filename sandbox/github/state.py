@@ -71,6 +71,10 @@ class State:
         assert found is not None, "add_repository makes the owner's account"
         return found
 
+    def publisher(self) -> Account:
+        """Return the account that the App is registered under."""
+        return self.accounts.add("brickpush", type="Organization")
+
     def bot(self) -> Account:
         """Return the account that acts when the App does."""
         return self.accounts.add(f"{self.app.slug}[bot]", type="Bot")

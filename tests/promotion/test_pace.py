@@ -4,10 +4,24 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from builders import InMemoryFolders, StillClock, a_folder, an_api_error
+from builders import StillClock, an_api_error
 
 from promotion.errors import ApiError
-from promotion.pace import CAP, Pace, PacedGitFolders
+from promotion.pace import ATTEMPTS, CAP, Pace
+
+
+class Calls:
+    """A call that raises what it was given, one after the other, and then succeeds."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.count = 0
+
+    def __call__(self):
+        self.count += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
 
 
 def test_more_calls_go_at_once_while_all_is_well():
@@ -71,12 +85,28 @@ def test_no_more_calls_than_the_limit_are_under_way():
 
 
 def test_an_error_that_is_no_refusal_is_not_sent_again():
-    folders = InMemoryFolders(a_folder())
-    folders.errors = [an_api_error(403)]
+    calls = Calls(an_api_error(403))
 
     with pytest.raises(ApiError):
-        PacedGitFolders(folders, Pace(StillClock())).update_git_folder(
-            a_folder().id, branch="main", tag=None, discard=False
-        )
+        Pace(StillClock()).send(calls)
 
-    assert folders.updates == [(a_folder().id, False)]
+    assert calls.count == 1
+
+
+def test_a_throttled_call_waits_as_long_as_it_was_told_to():
+    calls, clock = (
+        Calls(an_api_error(429, retry_after=7.0), an_api_error(503, retry_after=2.0)),
+        StillClock(),
+    )
+
+    assert Pace(clock).send(calls) == "done"
+    assert (calls.count, clock.now) == (3, 9.0)
+
+
+def test_a_call_that_stays_throttled_is_given_up():
+    calls = Calls(*[an_api_error(429)] * ATTEMPTS)
+
+    with pytest.raises(ApiError):
+        Pace(StillClock()).send(calls)
+
+    assert calls.count == ATTEMPTS

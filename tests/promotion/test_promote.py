@@ -16,15 +16,27 @@ from builders import (
 
 from promotion.errors import TimedOutError, UnreachableError
 from promotion.outcome import Conclusion
-from promotion.pace import ATTEMPTS, Pace, PacedGitFolders
 from promotion.plan import Destination
 from promotion.promote import WATCH_SECONDS, Promoter, nobody_knows
 from promotion.rules import OnConflict, Rule
 
 
-def a_promoter(folders, *, contains=nobody_knows, clock=None):
-    clock = clock or StillClock()
-    return Promoter(PacedGitFolders(folders, Pace(clock)), clock, contains)
+class StoredAccess:
+    """A Git credential that may be renewed so many times."""
+
+    def __init__(self, renewals=0):
+        self.renewals = renewals
+
+    def ensure(self, folder):
+        pass
+
+    def renew(self, folder):
+        self.renewals -= 1
+        return self.renewals >= 0
+
+
+def a_promoter(folders, *, contains=nobody_knows, clock=None, access=None):
+    return Promoter(folders, clock or StillClock(), access or StoredAccess(), contains)
 
 
 def ends(folders, **options):
@@ -107,24 +119,6 @@ def test_a_branch_that_moved_on_is_told_by_ancestry(contains, conclusion, reason
     folders = InMemoryFolders(a_folder(), tip=NEWER)
 
     assert ends(folders, contains=lambda head, after: contains) == (conclusion, reason)
-
-
-def test_a_throttled_update_waits_as_long_as_it_was_told_to():
-    folders, clock = InMemoryFolders(a_folder()), StillClock()
-    folders.errors = [an_api_error(429, retry_after=7.0), an_api_error(503, retry_after=2.0)]
-
-    assert ends(folders, clock=clock) == (Conclusion.SUCCESS, "at 0000000")
-    assert clock.now == 9.0
-
-
-def test_a_folder_that_stays_throttled_ends_with_a_next_step():
-    folders = InMemoryFolders(a_folder())
-    folders.errors = [an_api_error(429)] * ATTEMPTS
-
-    outcome = a_promoter(folders).promote(a_decision())
-
-    assert outcome.conclusion is Conclusion.FAILURE
-    assert outcome.next_step == "re-run in some minutes"
 
 
 def test_an_update_without_an_answer_is_watched_and_never_sent_again():
@@ -222,3 +216,23 @@ def test_a_folder_ahead_of_a_tag_does_not_go_back():
 
     assert outcome.reason == "is ahead of v1.9, and rule 1 of dev never goes back"
     assert folders.updates == []
+
+
+EXPIRED = an_api_error(403, "PERMISSION_DENIED", "Invalid Git provider credentials")
+
+
+def test_a_refused_credential_is_renewed_once():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [EXPIRED]
+
+    assert ends(folders, access=StoredAccess(renewals=1)) == (Conclusion.SUCCESS, "at 0000000")
+
+
+def test_a_refused_credential_that_is_not_ours_is_reported():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [EXPIRED]
+
+    conclusion, reason = ends(folders)
+
+    assert conclusion is Conclusion.FAILURE
+    assert reason == "GitHub refused the stored Git credential: it is wrong or has expired"

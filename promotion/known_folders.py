@@ -1,0 +1,101 @@
+"""Remember a workspace's Git folders, so that a push need not wait for a listing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from promotion.discovery import Survey
+from promotion.errors import PromotionError
+from promotion.git_folder import GitFolder
+
+FRESH_SECONDS = 60.0  # one refresh serves all pushes of this time
+
+
+class Memory(Protocol):
+    """Where a survey outlives the process."""
+
+    def load(self) -> Survey | None:
+        """Return the last survey, or None."""
+        ...
+
+    def save(self, seen: Survey) -> None:
+        """Replace the last survey."""
+        ...
+
+
+class NoMemory:
+    """Forgets: each process surveys anew."""
+
+    def load(self) -> Survey | None:
+        return None
+
+    def save(self, seen: Survey) -> None:
+        """Keep nothing."""
+
+
+class KnownFolders:
+    """The Git folders of one workspace: remembered, and refreshed beside the work.
+
+    What is remembered says where Git folders are, not at which commit: promotions look again.
+    """
+
+    def __init__(
+        self, survey: Callable[[], Survey], memory: Memory, now: Callable[[], float]
+    ) -> None:
+        self._survey = survey
+        self._memory = memory
+        self._now = now
+        self._lock = threading.Lock()  # held for the whole of a refresh: one at a time
+        self._seen: Survey | None = None
+        self._seen_at = -FRESH_SECONDS
+        self._thread: threading.Thread | None = None
+        self.problem: PromotionError | None = None  # why the last refresh failed
+
+    def known(self) -> Survey:
+        """Return what is remembered; where nothing is, survey the workspace first.
+
+        Raises PromotionError where there is nothing and the workspace can't be surveyed.
+        """
+        if self._seen is not None:
+            return self._seen
+        remembered = self._memory.load()
+        if remembered is None:
+            return self.refreshed()
+        self._seen = Survey(tuple(map(_somewhere, remembered.folders)), remembered.blind_spots)
+        return self._seen
+
+    def refreshed(self) -> Survey:
+        """Return a survey no older than a minute."""
+        with self._lock:
+            if self._seen is not None and self._now() - self._seen_at < FRESH_SECONDS:
+                return self._seen
+            started = self._now()
+            seen = self._survey()
+            self._memory.save(seen)
+            self._seen = Survey(tuple(map(_somewhere, seen.folders)), seen.blind_spots)
+            self._seen_at = started
+            return seen
+
+    def refresh_beside(self) -> None:
+        """Refresh in a thread of its own, unless one runs or the last is younger than a minute."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if self._now() - self._seen_at < FRESH_SECONDS:
+            return
+        self._thread = threading.Thread(target=self._refresh, name="refresh", daemon=True)
+        self._thread.start()
+
+    def _refresh(self) -> None:
+        try:
+            self.refreshed()
+            self.problem = None
+        except PromotionError as exc:
+            self.problem = exc
+
+
+def _somewhere(folder: GitFolder) -> GitFolder:
+    """Return the folder without its commit, which is out of date at the next push."""
+    return replace(folder, head_commit_id=None)

@@ -1,0 +1,101 @@
+"""Wrong, late and missing answers."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+
+REPOS = "/api/2.0/repos"
+
+
+def test_a_fault_strikes_as_often_as_it_is_told(workspace, api):
+    fault = workspace.faults.add(path=REPOS, status=429, times=2, headers={"Retry-After": "3"})
+
+    answers = [api.get(REPOS) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [429, 429, 200]
+    assert answers[0].headers["Retry-After"] == "3"
+    assert answers[0].json() == {
+        "error_code": "REQUEST_LIMIT_EXCEEDED",
+        "message": "Too Many Requests",
+    }
+    assert fault.hits == 2
+    assert [seen.status for seen in workspace.requests] == [429, 429, 200]
+
+
+def test_a_fault_strikes_only_what_it_matches(workspace, api, folder_id):
+    workspace.faults.add(method="PATCH", path=f"{REPOS}/*", status=503, times=None)
+
+    assert api.get(f"{REPOS}/{folder_id}").status_code == 200
+    assert api.update(folder_id, branch="main").status_code == 503
+    workspace.faults.clear()
+    assert api.update(folder_id, branch="main").status_code == 200
+
+
+def test_before_nothing_happens_and_after_it_has_happened(workspace, api, remote, folder_id):
+    workspace.faults.add(method="PATCH", status=500)
+    workspace.faults.add(method="PATCH", status=504, when="after")
+
+    before = api.update(folder_id, branch="main")
+    between = workspace.folder("/Repos/team/etl").head_commit_id
+    after = api.update(folder_id, branch="main")
+
+    assert (before.status_code, after.status_code) == (500, 504)
+    assert between == remote.old
+    assert workspace.folder("/Repos/team/etl").head_commit_id == remote.new
+
+
+def test_a_body_can_be_given(workspace, api):
+    workspace.faults.add(status=400, body={"error_code": "BAD_REQUEST", "message": "no"})
+    workspace.faults.add(status=500, body="INTERNAL_ERROR: no")
+
+    assert api.get(REPOS).json() == {"error_code": "BAD_REQUEST", "message": "no"}
+    assert api.get(REPOS).text == "INTERNAL_ERROR: no"
+
+
+def test_a_proxys_page_and_an_empty_error(workspace, api):
+    workspace.faults.add(status="html")
+    workspace.faults.add(status="empty")
+
+    page, empty = api.get(REPOS), api.get(REPOS)
+
+    assert (page.status_code, page.headers["content-type"]) == (502, "text/html")
+    assert "<title>502 Bad Gateway</title>" in page.text
+    assert (empty.status_code, empty.content) == (500, b"")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_reset_connection_has_no_answer(workspace, api, remote, folder_id, when):
+    workspace.faults.add(method="PATCH", status="reset", when=when)
+
+    with pytest.raises(requests.ConnectionError):
+        api.update(folder_id, branch="main")
+
+    seen = workspace.folder("/Repos/team/etl").head_commit_id
+    assert seen == {"before": remote.old, "after": remote.new}[when]
+    assert workspace.requests[-1].status is None
+    assert api.get(REPOS).status_code == 200
+
+
+def test_a_request_can_hang_until_the_client_gives_up(workspace, api):
+    workspace.faults.add(path=REPOS, status="hang")
+
+    with pytest.raises(requests.ReadTimeout):
+        api("GET", REPOS, timeout=0.2)
+
+    assert api.get(REPOS).status_code == 200
+
+
+def test_answers_can_take_time(workspace, api, folder_id):
+    workspace.latency.patch = 0.2
+    workspace.faults.latency_seconds = 0.1
+
+    started = time.monotonic()
+    api.update(folder_id, branch="main")
+    updated = time.monotonic()
+    api.get(REPOS)
+
+    assert updated - started >= 0.3
+    assert time.monotonic() - updated >= 0.1
