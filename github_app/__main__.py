@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from github_app.settings import load_settings
+from github_app.commands_workspaces import config_option, folders, plan_command
+from github_app.opening import settings_of
 from promotion.errors import ConfigError, PromotionError
-
-DEFAULT_CONFIG = Path("brickpush.toml")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,11 +20,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The service's settings. [default: brickpush.toml, where there is one]",
-)
+@config_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", default=8080, show_default=True, help="The port to listen on; 0 takes a free one."
@@ -42,10 +36,11 @@ def serve(config: Path | None, host: str, port: int, role: str) -> None:
     """Take GitHub's webhooks in and promote every push, until SIGTERM."""
     from github_app.service import run  # the server's imports take a second: only where needed
 
-    if config is None and DEFAULT_CONFIG.exists():
-        config = DEFAULT_CONFIG
-    settings = load_settings(config, os.environ)
-    run(settings, host=host, port=port, role=role)
+    run(settings_of(config), host=host, port=port, role=role)
+
+
+for command in (plan_command, folders):
+    cli.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,7 +32,16 @@ class InstallationAccess:
         self._clock = clock
         self._lock = threading.Lock()
         self._reader: Installation | None = None
-        self.checks = app.installation(self._mint("checks", "write", [repository]))
+        self._checks: Installation | None = None
+
+    @property
+    def checks(self) -> Installation:
+        """The calls that write check runs."""
+        with self._lock:
+            if self._checks is None:
+                token = self._mint("checks", "write", [self._repository])
+                self._checks = self._app.installation(token)
+            return self._checks
 
     @property
     def holder(self) -> str:
@@ -66,6 +75,10 @@ class InstallationAccess:
     def tags(self) -> Mapping[str, str]:
         """Return the pushed repository's tags with their commits."""
         return self._read().tags(self._repository)
+
+    def branch_head(self, branch: str) -> str | None:
+        """Return the commit that a branch of the repository is at, or None."""
+        return self._read().branch_head(self._repository, branch)
 
     def _read(self) -> Installation:
         with self._lock:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from promotion.errors import ApiError, ConfigError
-from promotion.http import Http
+from promotion.http import CONNECT_SECONDS, Http
 
 API_VERSION = "2022-11-28"  # the newest that every supported GitHub Enterprise Server knows
 READ_SECONDS = 15.0  # GitHub cuts its own calls at 10 s
@@ -28,6 +35,25 @@ def api_url(url: str) -> str:
     if host in ("github.com", "www.github.com"):
         return "https://api.github.com"
     return f"https://api.{host}" if host.endswith(".ghe.com") else f"{url}/api/v3"
+
+
+def open_api(url: str, session: requests.Session) -> Http:
+    """Return calls without any authorization: the exchange of a manifest's code takes none."""
+    return Http(api_url(url), session=session, headers=_headers())
+
+
+def server_time(url: str, session: requests.Session) -> float | None:
+    """Return GitHub's own time, seconds; None where it does not tell. A refusal tells it too."""
+    try:
+        answer = session.head(
+            api_url(url),
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            verify=session.verify,
+        )
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (requests.exceptions.RequestException, KeyError, ValueError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -86,6 +112,17 @@ class GitHubApp:
         self._http = Http(
             self._api_url, session=session, authorization=self._authorization, headers=_headers()
         )
+
+    @property
+    def http(self) -> Http:
+        """Calls as the App itself, for what it asks about its own registration."""
+        return self._http
+
+    @property
+    def fingerprint(self) -> str:
+        """The key's fingerprint, as the App's settings page shows it."""
+        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return f"SHA256:{b64encode(sha256(der).digest()).decode()}"
 
     def installation_id(self, repository: str) -> int:
         """Return the id of the installation that *repository* ("octo-org/etl") belongs to."""
@@ -158,6 +195,16 @@ class Installation:
                 return None
             raise
         return body.get("status") in ("ahead", "identical")
+
+    def branch_head(self, repository: str, branch: str) -> str | None:
+        """Return the commit that a branch is at, or None where there is no such branch."""
+        try:
+            path = f"/repos/{repository}/git/ref/heads/{quote(branch)}"
+            return str(self._http.call("GET", path).body["object"]["sha"])
+        except ApiError as exc:
+            if exc.status == 404:
+                return None
+            raise
 
     def repositories(self) -> Iterator[str]:
         """Yield the full names of the repositories that the token covers."""

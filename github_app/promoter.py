@@ -16,12 +16,13 @@ from promotion.clock import Clock, SystemClock
 from promotion.errors import ApiError, PromotionError
 from promotion.outcome import Outcome
 from promotion.plan import Decision
-from promotion.repository_url import RepositoryKey, repository_key
+from promotion.repository_url import RepositoryKey
 from promotion.workspace import Helpers, Progress, Report, Workspace, promote_in_workspace
 
 log = structlog.get_logger(__name__)
 
 Record = Callable[[BranchPush, Report], None]
+Names = Callable[[BranchPush], Sequence[RepositoryKey]]  # today's first
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Promoter:
     app: GitHubApp
     targets: Sequence[Target]
     record: Record
+    names: Names
     clock: Clock = field(default_factory=SystemClock)
 
     def promote(self, owed: BranchPush) -> None:
@@ -51,10 +53,7 @@ class Promoter:
         if push.deleted or (push.branch is None and push.tag is None):
             log.info("promotion.nothing", repository=push.repository, ref=push.ref)
             return
-        key = repository_key(owed.repository_url)
-        if key is None:
-            raise PromotionError(f"{owed.repository_url} names no repository")
-        job = _Job(owed, key, self._access(owed), self.clock)
+        job = _Job(owed, self.names(owed), self._access(owed), self.clock)
         with ThreadPoolExecutor(len(self.targets), "workspace") as pool:
             for future in [pool.submit(job.promote, target) for target in self.targets]:
                 self.record(owed, future.result())
@@ -69,7 +68,7 @@ class _Job:
     """One push, with what its promotions in the workspaces share."""
 
     owed: BranchPush
-    key: RepositoryKey
+    names: Sequence[RepositoryKey]
     access: InstallationAccess
     clock: Clock
 
@@ -82,7 +81,7 @@ class _Job:
             progress=check,
             clock=self.clock,
         )
-        report = promote_in_workspace(self.owed.push, {self.key}, target.workspace, helpers)
+        report = promote_in_workspace(self.owed.push, self.names, target.workspace, helpers)
         check.finish(report)
         return report
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 import requests
 import sqlalchemy as sa
 
-from github_app import database, logs, outcomes
+from github_app import database, logs, names, outcomes
 from github_app.branches import BranchPush
 from github_app.engine import Engine
 from github_app.github import GitHubApp
@@ -24,10 +24,12 @@ from github_app.settings import Settings, WorkspaceSettings, read_secret, webhoo
 from promotion.clock import SystemClock
 from promotion.databricks import Databricks
 from promotion.entra import Entra, ServicePrincipal
-from promotion.errors import ConfigError
+from promotion.errors import ConfigError, PromotionError
 from promotion.http import Http, open_session
 from promotion.known_folders import Memory
 from promotion.pace import Pace
+from promotion.repository_url import RepositoryKey, repository_key
+from promotion.rules import OnConflict, Rule
 from promotion.workspace import Report, Workspace
 
 STOP_SECONDS = 6.0  # for what runs to end, out of the ten that SIGTERM gives
@@ -83,6 +85,14 @@ def build_promoter(
         with tables.begin() as tx:
             outcomes.record(tx, owed, report, at=time.time())
 
+    def names_of(owed: BranchPush) -> Sequence[RepositoryKey]:
+        key = repository_key(owed.repository_url)
+        if key is None:
+            raise PromotionError(f"{owed.repository_url} names no repository")
+        with tables.begin() as tx:
+            names.remember(tx, owed.repository_id, key)
+            return names.known_as(tx, owed.repository_id)
+
     targets = [
         Target(
             open_workspace(name, workspace, session, FolderMemory(tables, name)),
@@ -90,7 +100,7 @@ def build_promoter(
         )
         for name, workspace in settings.workspaces.items()
     ]
-    return Promoter(open_app(settings, session), targets, record)
+    return Promoter(open_app(settings, session), targets, record, names_of)
 
 
 def open_app(settings: Settings, session: requests.Session) -> GitHubApp:
@@ -113,6 +123,27 @@ def open_workspace(
         settings.host,
         session=session,
         authorization=Entra(principal, session).authorization,
-        pace=Pace(SystemClock()),
+        pace=Pace(SystemClock(), cap=settings.at_once),
     )
-    return Workspace(name, Databricks(http), roots=settings.roots, memory=memory)
+    return Workspace(
+        name,
+        Databricks(http),
+        roots=settings.roots,
+        rules=rules_of(name, settings),
+        at_once=settings.at_once,
+        memory=memory,
+    )
+
+
+def rules_of(name: str, settings: WorkspaceSettings) -> list[Rule]:
+    """Return the workspace's rules, named as its outcomes tell them."""
+    return [
+        Rule(
+            name=f"rule {number} of {name}",
+            paths=rule.paths,
+            follow=rule.follow,
+            on_conflict=OnConflict(rule.on_conflict),
+            back=rule.back,
+        )
+        for number, rule in enumerate(settings.rules, start=1)
+    ]

@@ -16,9 +16,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from promotion.databricks import without_mount
 from promotion.discovery import ROOTS
 from promotion.entra import PUBLIC_CLOUD
 from promotion.errors import ConfigError
+from promotion.pace import CAP
+from promotion.rules import TAG
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SECRETS = {"private_key", "webhook_secrets", "client_secret"}  # never in the file itself
@@ -71,11 +74,35 @@ class EntraSettings(Section):
     authority_host: Origin = PUBLIC_CLOUD
 
 
+def _follow(follow: str) -> str:
+    if follow in ("branch", "nothing") or follow.removeprefix(TAG) not in ("", follow):
+        return follow
+    raise ValueError('must be "branch", "nothing" or "tag:PATTERN", for example "tag:v*"')
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("must start with /, as /Repos/Production/*")
+    return without_mount(path)
+
+
+WorkspacePath = Annotated[str, AfterValidator(_absolute)]
+
+
+class RuleSettings(Section):
+    paths: tuple[WorkspacePath, ...] = Field(min_length=1)  # globs
+    follow: Annotated[str, AfterValidator(_follow)] = "branch"
+    on_conflict: Literal["report", "discard"] = "report"
+    back: bool = False  # whether tags may lead to a lower version
+
+
 class WorkspaceSettings(Section):
     host: Origin
     entra: EntraSettings
-    roots: tuple[str, ...] = ROOTS
+    roots: tuple[WorkspacePath, ...] = ROOTS
     git_credential: Literal["app", "existing"] = "app"
+    at_once: int = Field(CAP, ge=1, le=64)  # calls to this workspace at the same time
+    rules: tuple[RuleSettings, ...] = ()  # the first that matches decides
 
 
 class Settings(BaseSettings):

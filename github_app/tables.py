@@ -101,3 +101,13 @@ surveys = sa.Table(
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("blind_spots", sa.Text, nullable=False),  # JSON, pairs of path and reason
 )
+
+# Under which names a repository was pushed: a Git folder may hold an old one for ever.
+repository_names = sa.Table(
+    "repository_names",
+    metadata,
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("full_name", sa.Text, primary_key=True),  # "octo-org/etl", in lower case
+    sa.Column("repository_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("at", sa.Double, nullable=False),  # when it was last seen under it
+)

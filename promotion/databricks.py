@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,24 @@ class Databricks:
         if discard:
             body["dangerously_force_discard_all"] = True
         self._http.call("PATCH", f"/api/2.0/repos/{repo_id}", json=body, read_seconds=GIT_SECONDS)
+
+    def create_git_folder(
+        self, path: str, *, url: str, provider: str, sparse_patterns: Sequence[str] = ()
+    ) -> GitFolder:
+        """Clone *url* to *path*, whose parent directory must exist; returns when git has ended."""
+        body: dict[str, Any] = {"path": path, "url": url, "provider": provider}
+        if sparse_patterns:
+            body["sparse_checkout"] = {"patterns": list(sparse_patterns)}
+        answer = self._http.call("POST", "/api/2.0/repos", json=body, read_seconds=GIT_SECONDS)
+        return _git_folder(answer.body)
+
+    def delete_git_folder(self, repo_id: int) -> None:
+        """Delete a Git folder, with everything in it that was not pushed."""
+        self._http.call("DELETE", f"/api/2.0/repos/{repo_id}")
+
+    def make_directories(self, path: str) -> None:
+        """Make a directory and those above it, where they are missing."""
+        self._http.call("POST", "/api/2.0/workspace/mkdirs", json={"path": path})
 
     def list_directory(self, path: str) -> list[WorkspaceObject]:
         """Return the entries of one workspace directory."""

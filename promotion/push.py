@@ -30,4 +30,4 @@ class Push:
 
     @property
     def deleted(self) -> bool:
-        return self.after == ZERO_SHA
+        return not self.after.strip("0")  # as many zeros as the repository's object ids have

@@ -97,12 +97,13 @@ class Helpers:
 
 def promote_in_workspace(
     push: Push,
-    repositories: Collection[RepositoryKey],
+    repositories: Sequence[RepositoryKey],
     workspace: Workspace,
     helpers: Helpers | None = None,
 ) -> Report:
     """Bring every known Git folder that follows the pushed ref to the push.
 
+    *repositories* are the names under which the pushed repository is known, today's first.
     Known folders are remembered; a refresh runs beside the work, and what it finds is told to
     the workspace's memory. Never raises PromotionError: what stops the workspace is the report's
     `problem`.
@@ -129,12 +130,12 @@ class _Access:
         self,
         workspace: Workspace,
         tokens: TokenSource | None,
-        repositories: Collection[RepositoryKey],
+        repositories: Sequence[RepositoryKey],
         folders: Sequence[GitFolder],
     ) -> None:
         self._workspace = workspace
         self._tokens = tokens
-        self._repository = next(iter(repositories)).full_name
+        self._repository = repositories[0].full_name
         self._others = _neighbours(repositories, folders)
         self._failure: PromotionError | None = None
         self._numbers: dict[int, int] = {}  # the credential that each Git folder pulled with first

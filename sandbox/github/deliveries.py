@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import requests
 
 TIMEOUT = 10  # seconds
+RETENTION = 3 * 24 * 3600  # seconds; then GitHub neither shows nor repeats a delivery
 MAX_PAYLOAD = 25 * 1024 * 1024  # bytes; GitHub drops a bigger event without a trace
 CONNECTION_FAILED = (502, "failed to connect to host")
 TIMED_OUT = (504, "timed out")
@@ -33,6 +34,7 @@ class Hook:
     url: str | None = None
     content_type: str = "json"
     insecure_ssl: str = "0"
+    active: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,22 +71,25 @@ class Deliveries:
         self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
-        self._thread.start()
+        self._starting = threading.Lock()
 
     def send(
         self,
         event: str,
         payload: Mapping[str, object],
         *,
-        installation_id: int | None,
-        repository_id: int | None,
+        installation_id: int | None = None,
+        repository_id: int | None = None,
+        guid: str | None = None,
     ) -> None:
-        """Queue one new event; return at once."""
+        """Queue one new event; return at once. Without an active hook there is no delivery."""
+        if not self._hook.active:
+            return
         action = payload.get("action")
-        self._queue.put(
+        self._put(
             Delivery(
                 id=next(self._ids),
-                guid=str(uuid.uuid4()),
+                guid=guid or str(uuid.uuid4()),
                 event=event,
                 action=action if isinstance(action, str) else None,
                 payload=payload,
@@ -95,18 +100,31 @@ class Deliveries:
 
     def redeliver(self, delivery: Delivery) -> None:
         """Queue the same event again, under the same GUID."""
-        self._queue.put(replace(delivery, id=next(self._ids), redelivery=True))
+        self._put(replace(delivery, id=next(self._ids), redelivery=True))
 
     def log(self) -> list[Delivery]:
         """Return every finished attempt, oldest first."""
         with self._lock:
             return list(self._log)
 
+    def retained(self) -> list[Delivery]:
+        """Return the attempts that GitHub has not forgotten yet, oldest first."""
+        since = self._clock() - RETENTION
+        return [one for one in self.log() if one.delivered_at > since]
+
     def close(self) -> None:
         """Stop the thread; what is still queued is not sent."""
         self._closing.set()
         self._queue.put(None)
-        self._thread.join(timeout=TIMEOUT + 1)
+        if self._thread.is_alive():
+            self._thread.join(timeout=TIMEOUT + 1)
+
+    def _put(self, delivery: Delivery) -> None:
+        """Queue a delivery; the first one starts the thread."""
+        with self._starting:
+            self._queue.put(delivery)
+            if self._thread.ident is None:
+                self._thread.start()
 
     def _work(self) -> None:
         with requests.Session() as session:

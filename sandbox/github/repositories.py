@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox.github import history
@@ -56,6 +56,7 @@ class Hosted:
     repository: Repository
     created_at: float
     pushed_at: float
+    archived: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -78,28 +79,54 @@ class Repositories:
         self._clock = clock
         self._ids = itertools.count(700_001)
         self._by_name: dict[str, Hosted] = {}
+        self._formerly: dict[str, Hosted] = {}
 
     def add(self, full_name: str, *, private: bool, default_branch: str) -> Hosted:
         """Create the bare repository with one commit on its default branch."""
         if self.find(full_name) is not None:
             raise ValueError(f"{full_name} exists")
+        number = next(self._ids)
+        path = self._directory / f"{full_name.lower()}.git"
+        if path.exists():  # of a repository that had this name before
+            path = path.with_name(f"{path.stem}-{number}.git")
         repository = Repository(
-            id=next(self._ids),
+            id=number,
             full_name=full_name,
             private=private,
             default_branch=default_branch,
-            path=self._directory / f"{full_name.lower()}.git",
+            path=path,
             clone_url=f"{self._url}/{full_name}.git",
         )
         _initialize(repository)
         hosted = Hosted(repository, created_at=self._clock(), pushed_at=self._clock())
         self._by_name[full_name.lower()] = hosted
+        self._formerly.pop(full_name.lower(), None)
         readme = {"README.md": f"# {repository.name}\n"}
         self.commit(hosted, default_branch, readme, "Initial commit")
         return hosted
 
     def find(self, full_name: str) -> Hosted | None:
         return self._by_name.get(full_name.lower())
+
+    def formerly(self, full_name: str) -> Hosted | None:
+        """Return the repository that had this name until it was renamed or transferred."""
+        return self._formerly.get(full_name.lower())
+
+    def move(self, hosted: Hosted, full_name: str) -> None:
+        """Give the repository another name or owner; the old name leads on to it."""
+        if self.find(full_name) not in (None, hosted):
+            raise ValueError(f"{full_name} exists")
+        old = hosted.repository
+        clone_url = f"{self._url}/{full_name}.git"
+        hosted.repository = replace(old, full_name=full_name, clone_url=clone_url)
+        del self._by_name[old.full_name.lower()]
+        self._formerly[old.full_name.lower()] = hosted
+        self._formerly.pop(full_name.lower(), None)
+        self._by_name[full_name.lower()] = hosted
+
+    def of(self, login: str) -> list[Hosted]:
+        """Return an account's repositories."""
+        return [one for one in self.all() if one.repository.owner.lower() == login.lower()]
 
     def find_by_id(self, repository_id: int) -> Hosted | None:
         return next((one for one in self.all() if one.repository.id == repository_id), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 
-from sandbox.github.app_auth import App
+from sandbox.github.apps import App
 from sandbox.github.history import Commit, Signature
 from sandbox.github.installations import Account, Installation
 from sandbox.github.repositories import Hosted
@@ -157,6 +157,7 @@ def repository(url: str, hosted: Hosted, owner: Account) -> Json:
         **dict.fromkeys(("description", "homepage", "language", "license", "mirror_url")),
         **dict.fromkeys(COUNTS, 0),
         **dict.fromkeys(FLAGS, False),
+        "archived": hosted.archived,
         "topics": [],
         "default_branch": one.default_branch,
         "custom_properties": {},
@@ -175,20 +176,26 @@ def app(url: str, one: App, owner: Account) -> Json:
         "node_id": node_id("Integration", one.id),
         "owner": account(url, owner),
         "name": one.name,
-        "description": None,
-        "external_url": "https://brickpush.example",
+        "description": one.description,
+        "external_url": one.external_url,
         "html_url": f"{url}/apps/{one.slug}",
-        "created_at": "2026-01-01T00:00:00Z",
-        "updated_at": "2026-01-01T00:00:00Z",
+        "created_at": timestamp(one.created_at),
+        "updated_at": timestamp(one.created_at),
         "permissions": dict(one.permissions),
         "events": list(one.events),
     }
 
 
+def installation_page(url: str, one: Installation) -> str:
+    """Return where an account's owner sees and changes the installation."""
+    if one.account.type == "Organization":
+        return f"{url}/organizations/{one.account.login}/settings/installations/{one.id}"
+    return f"{url}/settings/installations/{one.id}"
+
+
 def installation(url: str, one: Installation, of: App) -> Json:
     """Return the App's installation on one account."""
     api = f"{url}/api/v3"
-    login = one.account.login
     suspended_at = None if one.suspended_at is None else timestamp(one.suspended_at)
     return {
         "id": one.id,
@@ -196,13 +203,13 @@ def installation(url: str, one: Installation, of: App) -> Json:
         "repository_selection": one.repository_selection,
         "access_tokens_url": f"{api}/app/installations/{one.id}/access_tokens",
         "repositories_url": f"{api}/installation/repositories",
-        "html_url": f"{url}/organizations/{login}/settings/installations/{one.id}",
+        "html_url": installation_page(url, one),
         "app_id": of.id,
         "client_id": of.client_id,
         "app_slug": of.slug,
         "target_id": one.account.id,
         "target_type": one.account.type,
-        "permissions": dict(of.permissions),
+        "permissions": dict(one.permissions),
         "events": list(of.events),
         "created_at": timestamp(one.created_at),
         "updated_at": timestamp(one.created_at),

@@ -5,40 +5,65 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.github import push_events
-from sandbox.github.app_auth import App
+from sandbox.github.apps import App, Apps
 from sandbox.github.check_runs import CheckRuns
-from sandbox.github.deliveries import Deliveries, Hook
-from sandbox.github.installations import Account, Accounts, Installations
-from sandbox.github.refs import compare_refs
+from sandbox.github.installations import Account, Accounts, Installation, Installations
 from sandbox.github.repositories import Hosted, Repositories
 from sandbox.github.tokens import IssuedToken, Tokens, grants
 
-Principal = IssuedToken | Account  # the App on an installation, or a user
+Principal = IssuedToken | Account  # an App on an installation, or a user
+
+
+@dataclass
+class Clock:
+    """GitHub's own clock: that of the machine, and as wrong as a test says."""
+
+    base: Callable[[], float]
+    skew: float = 0.0  # seconds that GitHub is ahead
+
+    def __call__(self) -> float:
+        return self.base() + self.skew
+
+
+@dataclass
+class Switches:
+    """How this GitHub differs from the usual one."""
+
+    allow_local_hooks: bool = True  # a manifest's webhook may be on this machine
+    check_suites_on_push: bool = True  # as sent to every App with `checks: write`
+    check_run_events: bool = False  # created and completed, also unsubscribed
 
 
 @dataclass
 class State:
-    """The stores behind the git, REST and webhook sides."""
+    """The stores behind the git, REST, web and webhook sides."""
 
     url: str
-    clock: Callable[[], float]
-    app: App
-    hook: Hook
+    clock: Clock
+    apps: Apps
     accounts: Accounts
     repositories: Repositories
     installations: Installations
     tokens: Tokens
     check_runs: CheckRuns
-    deliveries: Deliveries
+    switches: Switches = field(default_factory=Switches)
+    signed_in: str = "octocat"  # the user in front of the web pages
     requests: list[tuple[str, str, int]] = field(default_factory=list)
 
     def suspended(self, principal: Principal | None) -> bool:
-        """Say whether *principal* is the App on an installation that is suspended."""
+        """Say whether *principal* is an App on an installation that is suspended."""
         if not isinstance(principal, IssuedToken):
             return False
         installation = self.installations.find(principal.installation_id)
-        return installation is None or installation.suspended_at is not None
+        return installation is not None and installation.suspended_at is not None
+
+    def identify(self, secret: str) -> Principal | None:
+        """Return who shows *secret*; nobody once the App was uninstalled."""
+        principal = self.tokens.find(secret)
+        if isinstance(principal, IssuedToken):
+            known = self.installations.find(principal.installation_id) is not None
+            return principal if known else None
+        return principal
 
     def reaches(self, principal: Principal | None, hosted: Hosted) -> bool:
         """Say whether *principal* may know of the repository at all."""
@@ -71,29 +96,27 @@ class State:
         assert found is not None, "add_repository makes the owner's account"
         return found
 
-    def publisher(self) -> Account:
+    def publisher(self, app: App) -> Account:
         """Return the account that the App is registered under."""
-        return self.accounts.add("brickpush", type="Organization")
+        return self.accounts.add(app.owner, type="Organization")
 
-    def bot(self) -> Account:
+    def app_of(self, installation: Installation | IssuedToken) -> App:
+        """Return the App of an installation or of its token."""
+        found = self.apps.find(installation.app_id)
+        assert found is not None, "no App is ever removed"
+        return found
+
+    def actor(self, principal: Principal | None) -> Account:
+        """Return the account in whose name *principal* acts: a user's own, or an App's bot."""
+        if isinstance(principal, Account):
+            return principal
+        assert principal is not None, "nobody writes without credentials"
+        return self.bot(self.app_of(principal))
+
+    def bot(self, app: App) -> Account:
         """Return the account that acts when the App does."""
-        return self.accounts.add(f"{self.app.slug}[bot]", type="Bot")
+        return self.accounts.add(f"{app.slug}[bot]", type="Bot")
 
-    def announce_push(self, hosted: Hosted, refs_before: dict[str, str], pusher: Account) -> None:
-        """Queue a push event for every ref that is not what it was."""
-        changes = compare_refs(refs_before, hosted.refs())
-        if changes:
-            hosted.pushed_at = self.clock()
-        installation = self.installations.on_repository(hosted.repository)
-        if installation is None or installation.suspended_at is not None:
-            return
-        for change in push_events.announced(changes):
-            event = push_events.payload(
-                self.url, hosted, change, refs_before, pusher=pusher, installation=installation
-            )
-            self.deliveries.send(
-                "push",
-                event,
-                installation_id=installation.id,
-                repository_id=hosted.repository.id,
-            )
+    def user(self) -> Account:
+        """Return the user in front of the web pages."""
+        return self.accounts.add(self.signed_in, type="User")

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sandbox.github.installations import Account
+from sandbox.github.installations import Account, Installation
 
 LIFETIME = 3600  # seconds; GitHub lets nobody change it
 LEVELS = ("read", "write", "admin")
@@ -20,9 +20,11 @@ class IssuedToken:
     """An installation token."""
 
     token: str = field(repr=False)
+    app_id: int
     installation_id: int
     repository_ids: tuple[int, ...] | None  # sorted; None: all that the installation has
     permissions: Mapping[str, str]
+    issued_at: float
     expires_at: float
 
 
@@ -35,26 +37,41 @@ def grants(permissions: Mapping[str, str], name: str, level: str) -> bool:
 class Tokens:
     """Every token the stand-in has given out."""
 
-    def __init__(self, app_id: int, clock: Callable[[], float]) -> None:
-        self._app_id = app_id
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.short = False  # as GitHub Enterprise Server gives them: 40 characters
+        self.lag_seconds = 0.0  # how long a new token is not known everywhere
+        self.lag_uses = 0  # how often a new token is not known
         self._clock = clock
         self._lock = threading.Lock()
         self._issued: dict[str, IssuedToken] = {}
         self._revoked: set[str] = set()
         self._users: dict[str, Account] = {}
+        self._lag_uses_left: dict[str, int] = {}
 
     def issue(
         self,
-        installation_id: int,
+        installation: Installation,
         repository_ids: tuple[int, ...] | None,
         permissions: Mapping[str, str],
+        *,
+        stateless: bool | None = None,
     ) -> IssuedToken:
-        """Give out a token for one hour."""
-        expires_at = self._clock() + LIFETIME
-        secret = _stateless_token(self._app_id, int(expires_at))
-        issued = IssuedToken(secret, installation_id, repository_ids, permissions, expires_at)
+        """Give out a token for one hour, in the long form or the short one."""
+        now = self._clock()
+        long = not self.short if stateless is None else stateless
+        app_id = installation.app_id
+        issued = IssuedToken(
+            token=_stateless_token(app_id, int(now) + LIFETIME) if long else _opaque_token(),
+            app_id=app_id,
+            installation_id=installation.id,
+            repository_ids=repository_ids,
+            permissions=permissions,
+            issued_at=now,
+            expires_at=now + LIFETIME,
+        )
         with self._lock:
-            self._issued[secret] = issued
+            self._issued[issued.token] = issued
+            self._lag_uses_left[issued.token] = self.lag_uses
         return issued
 
     def issue_to_user(self, account: Account) -> str:
@@ -74,6 +91,17 @@ class Tokens:
                 return None
             return issued
 
+    def lags(self, secret: str) -> bool:
+        """Say whether a good token is too new to be known yet; asking counts as a use."""
+        with self._lock:
+            issued = self._issued.get(secret)
+            if issued is None:
+                return False
+            if (left := self._lag_uses_left[secret]) > 0:
+                self._lag_uses_left[secret] = left - 1
+                return True
+            return self._clock() < issued.issued_at + self.lag_seconds
+
     def revoke(self, secret: str) -> None:
         with self._lock:
             self._revoked.add(secret)
@@ -89,6 +117,11 @@ class Tokens:
         """Return all installation tokens ever issued, oldest first."""
         with self._lock:
             return list(self._issued.values())
+
+
+def _opaque_token() -> str:
+    """Return a token in the form before 2026: 40 characters."""
+    return "ghs_" + secrets.token_hex(18)
 
 
 def _stateless_token(app_id: int, expires_at: int) -> str:

@@ -1,4 +1,4 @@
-"""Remember the Git folders of each workspace."""
+"""Remember the Git folders of each workspace, and the names of each repository."""
 
 from __future__ import annotations
 
@@ -28,9 +28,16 @@ def upgrade() -> None:
         sa.Column("at", sa.Double, nullable=False),
         sa.Column("blind_spots", sa.Text, nullable=False),
     )
+    op.create_table(
+        "repository_names",
+        sa.Column("host", sa.Text, primary_key=True),
+        sa.Column("full_name", sa.Text, primary_key=True),
+        sa.Column("repository_id", sa.BigInteger, nullable=False, index=True),
+        sa.Column("at", sa.Double, nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("surveys", "known_folders"):
+    for table in ("repository_names", "surveys", "known_folders"):
         op.drop_table(table)

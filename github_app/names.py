@@ -1,0 +1,36 @@
+"""The names that each repository has had: a Git folder may hold an old one for ever.
+
+GitHub redirects git from an old name to the repository, until somebody gives the name to another
+one. So a name belongs to the repository that was seen under it last.
+"""
+
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+
+from github_app.tables import repository_names
+from promotion.repository_url import RepositoryKey
+
+_REMEMBER = sa.text("""
+    insert into repository_names (host, full_name, repository_id, at)
+    values (:host, :full_name, :repository_id, :at)
+    on conflict (host, full_name) do update set
+        repository_id = excluded.repository_id, at = excluded.at""")
+
+
+def remember(tx: sa.Connection, repository_id: int, key: RepositoryKey) -> None:
+    """Note that the repository is known under *key* now."""
+    values = {"host": key.host, "full_name": key.full_name, "at": time.time()}
+    tx.execute(_REMEMBER, {**values, "repository_id": repository_id})
+
+
+def known_as(reader: sa.Connection, repository_id: int) -> list[RepositoryKey]:
+    """Return the names that are still the repository's, the newest first."""
+    query = (
+        sa.select(repository_names.c.host, repository_names.c.full_name)
+        .where(repository_names.c.repository_id == repository_id)
+        .order_by(repository_names.c.at.desc())
+    )
+    return [RepositoryKey(row.host, *row.full_name.split("/", 1)) for row in reader.execute(query)]

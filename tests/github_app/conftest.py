@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+
+import pytest
+
+from github_app import database
+from github_app.engine import Engine
+from github_app.intake import Intake
+from github_app.metrics import Metrics
+from github_app.webhook import Delivery, parse_push
+
+SECRET = "It's a Secret to Everybody"
+REPOSITORY = {
+    "id": 7,
+    "full_name": "octo-org/etl",
+    "html_url": "https://github.com/octo-org/etl",
+    "default_branch": "main",
+}
+
+
+def sha_of(number):
+    return f"{number:040x}"
+
+
+def push_body(number=2, *, branch="main", **changes):
+    payload = {
+        "ref": f"refs/heads/{branch}",
+        "before": sha_of(number - 1),
+        "after": sha_of(number),
+        "forced": False,
+        "repository": REPOSITORY,
+        "installation": {"id": 11},
+        "pusher": {"name": "octocat"},
+    }
+    return json.dumps({**payload, **changes}).encode()
+
+
+@pytest.fixture
+def a_body():
+    """Return a function that builds the body of a push event."""
+    return push_body
+
+
+@pytest.fixture
+def a_delivery():
+    """Return a function that builds a parsed push, number 2 unless told otherwise."""
+
+    def build(number=2, *, guid=None, branch="main", **changes):
+        body = push_body(number, branch=branch, **changes)
+        return Delivery(guid or f"{branch}-{number}", "push", None, body, push=parse_push(body))
+
+    return build
+
+
+@pytest.fixture
+def signed():
+    """Return a function that gives a body's headers as GitHub sends them."""
+
+    def headers(body, *, event="push", guid="a-guid", content_type="application/json", **changes):
+        digest = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        given = {
+            "Content-Type": content_type,
+            "X-GitHub-Event": event,
+            "X-GitHub-Delivery": guid,
+            "X-Hub-Signature-256": f"sha256={digest}",
+            **changes,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    return headers
+
+
+@pytest.fixture
+def database_url(tmp_path):
+    """An empty database with all its tables."""
+    url = f"sqlite:///{tmp_path}/brickpush.sqlite"
+    database.migrate(url)
+    return url
+
+
+@pytest.fixture
+def tables(database_url):
+    engine = database.open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def intake(database_url):
+    intake = Intake(database_url, metrics=Metrics())
+    intake.start()
+    yield intake
+    intake.stop()
+
+
+class Worker:
+    """An engine in this process, and what it promoted."""
+
+    def __init__(self, database_url, tables, promote):
+        self.promoted = []
+        self._lock = threading.Lock()
+        self._promote = promote
+        self.engine = Engine(
+            database_url=database_url,
+            engine=tables,
+            promote=self._record,
+            metrics=Metrics(),
+            retry_seconds=(0.05, 0.05),
+        )
+
+    def _record(self, owed):
+        self._promote(owed)
+        with self._lock:
+            self.promoted.append(owed)
+
+    def commits(self, branch="main"):
+        with self._lock:
+            return [owed.push.after for owed in self.promoted if owed.push.branch == branch]
+
+
+@pytest.fixture
+def start_worker(database_url, tables):
+    """Return a function that starts a worker which calls *promote* for every round."""
+    started = []
+
+    def start(promote=lambda _owed: None):
+        worker = Worker(database_url, tables, promote)
+        worker.engine.start()
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.engine.stop(5)

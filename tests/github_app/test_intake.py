@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from github_app import branches
+from github_app.branches import Claim
+from github_app.intake import Intake, IntakeUnavailable, Stored
+from github_app.metrics import Metrics
+from github_app.tables import branches as branch_rows
+from github_app.tables import deliveries as delivery_rows
+from github_app.tables import outcomes
+from github_app.webhook import Delivery, Rerequest
+from promotion.push import Push
+
+
+def store(intake, *deliveries):
+    """Store all at once, as concurrent requests do, and return what became of each."""
+
+    async def all_at_once():
+        return await asyncio.gather(*(intake.store(delivery) for delivery in deliveries))
+
+    return asyncio.run(all_at_once())
+
+
+def branch(tables, ref="refs/heads/main"):
+    with tables.connect() as reader:
+        return reader.execute(sa.select(branch_rows).where(branch_rows.c.ref == ref)).one()
+
+
+def count(tables, table):
+    with tables.connect() as reader:
+        return reader.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def claim(tables):
+    """Claim the only branch that is owed, and return the claim with its newest push."""
+    with tables.begin() as tx:
+        (wanted,) = branches.owed(tx, now=time.time())
+        assert branches.claim(tx, wanted)
+        return wanted, branches.newest(tx, wanted)
+
+
+def test_a_push_is_on_disk_before_it_is_acknowledged(intake, tables, a_delivery):
+    store(intake, a_delivery(2))
+
+    with closing(sqlite3.connect(tables.url.database)) as another:
+        rows = another.execute(
+            'select d.guid, d.ref, d."after", b.newest = d.seq, b.promoted'
+            " from deliveries d join branches b using (repository_id, ref)"
+        ).fetchall()
+    assert rows == [("main-2", "refs/heads/main", "0" * 39 + "2", 1, 0)]
+
+
+def test_concurrent_pushes_are_all_kept_and_the_last_is_the_newest(intake, tables, a_delivery):
+    pushes = [a_delivery(number) for number in range(1, 301)]
+
+    stored = store(intake, *pushes)
+
+    assert stored == [Stored.ACCEPTED] * 300
+    assert count(tables, delivery_rows) == 300
+    assert branch(tables).after == f"{300:040x}"
+
+
+def test_a_redelivered_guid_moves_nothing(intake, tables, a_delivery):
+    store(intake, a_delivery(2), a_delivery(3))
+
+    stored = store(intake, a_delivery(2))
+
+    assert stored == [Stored.DUPLICATE]
+    assert branch(tables).after == "0" * 39 + "3"
+    assert count(tables, delivery_rows) == 2
+
+
+def test_a_push_to_a_tag_and_a_deleted_branch_are_kept_like_any_other(intake, tables, a_delivery):
+    store(intake, a_delivery(2, ref="refs/tags/v1"), a_delivery(3, branch="old", after="0" * 40))
+
+    assert branch(tables, "refs/tags/v1").newest > 0
+    assert branch(tables, "refs/heads/old").after == "0" * 40
+
+
+def test_the_newest_push_comes_with_those_it_supersedes(intake, tables, a_delivery):
+    store(intake, a_delivery(2), a_delivery(3), a_delivery(4))
+
+    _, owed = claim(tables)
+
+    assert owed.push.after == "0" * 39 + "4"
+    assert owed.superseded == tuple(
+        Push("octo-org/etl", "refs/heads/main", f"{n - 1:040x}", f"{n:040x}") for n in (2, 3)
+    )
+
+
+def test_a_redelivery_after_a_failed_run_is_owed_at_once(intake, tables, a_delivery):
+    store(intake, a_delivery(2))
+    held, owed = claim(tables)
+    with tables.begin() as tx:
+        branches.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
+
+    stored = store(intake, a_delivery(2))
+
+    assert stored == [Stored.ACCEPTED]
+    assert claim(tables)[1].push.after == "0" * 39 + "2"
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "stored"),
+    [("failure", Stored.ACCEPTED), ("success", Stored.DUPLICATE), ("skipped", Stored.DUPLICATE)],
+)
+def test_a_redelivery_after_a_failed_git_folder_is_owed_again(
+    intake, tables, a_delivery, conclusion, stored
+):
+    store(intake, a_delivery(2))
+    held, owed = claim(tables)
+    with tables.begin() as tx:
+        tx.execute(sa.insert(outcomes).values(**an_outcome(owed, conclusion)))
+        branches.finish(tx, held, seq=owed.seq)
+
+    redelivered = store(intake, a_delivery(2))
+
+    assert redelivered == [stored]
+    with tables.connect() as reader:
+        assert len(branches.owed(reader, now=time.time())) == (stored is Stored.ACCEPTED)
+
+
+def an_outcome(owed, conclusion):
+    return {
+        "seq": owed.seq,
+        "repository_id": owed.repository_id,
+        "ref": owed.push.ref,
+        "workspace": "dev",
+        "git_folder_id": 1,
+        "path": "/Repos/team/etl",
+        "conclusion": conclusion,
+        "reason": "because",
+        "seconds": 1.0,
+        "at": 1.0,
+    }
+
+
+def a_rerequest(head_sha):
+    asked = Rerequest("octo-org/etl", 7, 11, head_sha)
+    return Delivery(f"re-run {head_sha}", "check_run", "rerequested", b"{}", rerequest=asked)
+
+
+def test_a_rerun_of_the_newest_commit_is_owed_again(intake, tables, a_delivery):
+    store(intake, a_delivery(2))
+    held, owed = claim(tables)
+    with tables.begin() as tx:
+        branches.finish(tx, held, seq=owed.seq)
+
+    store(intake, a_rerequest("0" * 39 + "2"))
+
+    _, again = claim(tables)
+    assert (again.push, again.superseded) == (owed.push, ())
+
+
+def test_a_rerun_of_an_older_commit_moves_nothing(intake, tables, a_delivery):
+    store(intake, a_delivery(2), a_delivery(3))
+
+    store(intake, a_rerequest("0" * 39 + "2"))
+
+    assert branch(tables).after == "0" * 39 + "3"
+    with tables.connect() as reader:
+        notes = reader.execute(sa.select(delivery_rows.c.note)).scalars().all()
+    assert notes == [None, None, "no branch is at this commit"]
+
+
+def test_a_locked_database_refuses_quickly_and_recovers(intake, tables, a_delivery):
+    with closing(sqlite3.connect(tables.url.database, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        started = time.monotonic()
+        with pytest.raises(IntakeUnavailable):
+            store(intake, a_delivery(2))
+        seconds = time.monotonic() - started
+        other.execute("rollback")
+
+    stored = store(intake, a_delivery(2))
+
+    assert seconds < 3
+    assert stored == [Stored.ACCEPTED]
+    assert count(tables, delivery_rows) == 1
+
+
+def test_everyone_who_waits_is_refused_with_the_first(intake, tables, a_delivery):
+    async def all_at_once():
+        waiting = (intake.store(a_delivery(number)) for number in range(2, 600))
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    with closing(sqlite3.connect(tables.url.database, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        started = time.monotonic()
+        refused = asyncio.run(all_at_once())
+        seconds = time.monotonic() - started
+
+    assert {type(answer) for answer in refused} == {IntakeUnavailable}
+    assert seconds < 4
+
+
+def test_a_stopped_intake_refuses(database_url, a_delivery):
+    intake = Intake(database_url, metrics=Metrics())
+    intake.start()
+    intake.stop()
+
+    with pytest.raises(IntakeUnavailable):
+        store(intake, a_delivery(2))
+
+
+def test_a_database_that_is_gone_is_a_problem(tmp_path, intake):
+    gone = Intake(f"sqlite:///{tmp_path}/no/such/folder.sqlite", metrics=Metrics())
+
+    assert intake.problems() == {}
+    assert gone.problems() == {"database": "OperationalError"}
+
+
+def test_a_claim_is_taken_once(intake, tables, a_delivery):
+    store(intake, a_delivery(2))
+    held, owed = claim(tables)
+
+    with tables.begin() as tx:
+        assert branches.owed(tx, now=time.time()) == []
+        assert not branches.claim(tx, held)
+        assert branches.held(tx) == [held]
+        assert branches.newest(tx, Claim(held.repository_id, held.ref, held.run + 1)) is None
+        assert not branches.finish(tx, Claim(held.repository_id, held.ref, 99), seq=owed.seq)
+
+
+def test_a_push_that_lands_during_a_run_leaves_the_branch_owed(intake, tables, a_delivery):
+    store(intake, a_delivery(2))
+    held, owed = claim(tables)
+    store(intake, a_delivery(3))
+
+    with tables.begin() as tx:
+        branches.finish(tx, held, seq=owed.seq)
+
+    assert claim(tables)[1].push.after == "0" * 39 + "3"
+
+
+def test_a_push_that_lands_during_a_failing_run_does_not_wait(intake, tables, a_delivery):
+    store(intake, a_delivery(2))
+    held, owed = claim(tables)
+    store(intake, a_delivery(3))
+
+    with tables.begin() as tx:
+        branches.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
+
+    assert claim(tables)[1].attempts == 0
