@@ -5,10 +5,18 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,7 +32,12 @@ from promotion.pace import CAP
 from promotion.rules import TAG
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-SECRETS = {"private_key", "webhook_secrets", "client_secret"}  # never in the file itself
+SECRETS = {
+    "private_key",
+    "webhook_secrets",
+    "client_secret",
+    "certificate_passphrase",
+}  # never in the file itself
 
 # The four names that the workflows written by hand use; together they make one workspace.
 AZURE_NAMES = (
@@ -66,12 +79,26 @@ class GitHubSettings(Section):
 
 
 class EntraSettings(Section):
-    tenant_id: str
-    client_id: str
-    credential: Literal["client-secret"] = "client-secret"
+    credential: Literal[
+        "client-secret", "certificate", "workload-identity", "github-oidc", "managed-identity"
+    ] = "client-secret"
+    tenant_id: str = ""  # a managed identity needs none
+    client_id: str = ""  # of a managed identity: empty for the machine's own
     client_secret: SecretStr | None = None  # from the environment only
     client_secret_path: Path | None = None
+    certificate_path: Path | None = None  # PEM, or PKCS#12 with the key in it (.pfx, .p12)
+    certificate_key_path: Path | None = None  # PEM
+    certificate_passphrase: SecretStr | None = None  # from the environment only
+    token_path: Path | None = None  # workload identity; else AZURE_FEDERATED_TOKEN_FILE
     authority_host: Origin = PUBLIC_CLOUD
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Self:
+        if self.credential != "managed-identity" and not (self.tenant_id and self.client_id):
+            raise ValueError("tenant_id and client_id are needed")
+        if self.credential == "certificate" and self.certificate_path is None:
+            raise ValueError("certificate_path is needed")
+        return self
 
 
 def _follow(follow: str) -> str:
@@ -194,15 +221,7 @@ def _rooted(settings: Settings, directory: Path) -> Settings:
         }
     )
     workspaces = {
-        name: workspace.model_copy(
-            update={
-                "entra": workspace.entra.model_copy(
-                    update={
-                        "client_secret_path": _under(directory, workspace.entra.client_secret_path)
-                    }
-                )
-            }
-        )
+        name: workspace.model_copy(update={"entra": _rooted_entra(directory, workspace.entra)})
         for name, workspace in settings.workspaces.items()
     }
     return settings.model_copy(
@@ -213,6 +232,12 @@ def _rooted(settings: Settings, directory: Path) -> Settings:
             "database_url": _database_url(directory, settings.database_url),
         }
     )
+
+
+def _rooted_entra(directory: Path, entra: EntraSettings) -> EntraSettings:
+    names = ("client_secret_path", "certificate_path", "certificate_key_path", "token_path")
+    paths = {name: _under(directory, getattr(entra, name)) for name in names}
+    return entra.model_copy(update=paths)
 
 
 def _under(directory: Path, path: Path | None) -> Path | None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msal
 import requests
 
+from promotion.entra_credentials import ClientCredential, ManagedIdentity
 from promotion.errors import SignInError, UnreachableError
 from promotion.redact import redact
 
 # Azure Databricks' application id in every cloud; ".default" asks for what was granted to it.
-DATABRICKS_SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
+DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
+DATABRICKS_SCOPE = f"{DATABRICKS}/.default"
 PUBLIC_CLOUD = "https://login.microsoftonline.com"
+CLOUDS = {
+    "public": PUBLIC_CLOUD,
+    "us-government": "https://login.microsoftonline.us",
+    "china": "https://login.partner.microsoftonline.cn",
+}
 MICROSOFT_HOSTS = {
     "https://login.microsoftonline.com",
     "https://login.microsoftonline.us",
@@ -41,72 +48,107 @@ NEXT_STEPS = {
 
 @dataclass(frozen=True)
 class ServicePrincipal:
-    """An Entra application that signs in with a client secret."""
+    """An Entra application, and how it proves who it is."""
 
     tenant_id: str
     client_id: str
-    client_secret: str = field(repr=False)
+    credential: ClientCredential
     authority_host: str = PUBLIC_CLOUD  # another cloud's, or a stand-in's
 
     @property
     def authority(self) -> str:
         return f"{self.authority_host.rstrip('/')}/{self.tenant_id}"
 
+    def __str__(self) -> str:
+        return f"application {self.client_id} in tenant {self.tenant_id}"
+
 
 class Entra:
-    """Signs one service principal in; one object a process, so that MSAL's cache is shared."""
+    """Signs one identity in; one object a process, so that MSAL's cache is shared.
 
-    def __init__(self, principal: ServicePrincipal, session: requests.Session) -> None:
-        self._principal = principal
+    MSAL renews a token five minutes before it expires, and answers a refused request from its
+    memory for a while, so a caller that repeats itself does not reach the network.
+    """
+
+    def __init__(
+        self, identity: ServicePrincipal | ManagedIdentity, session: requests.Session
+    ) -> None:
+        self._identity = identity
         self._session = MsalSession(session)
         self._lock = threading.Lock()
         self._application: msal.ConfidentialClientApplication | None = None
+        self._machine: msal.ManagedIdentityClient | None = None
 
     def authorization(self) -> str:
-        """Return the Authorization header's value; MSAL renews it before it expires.
+        """Return the Authorization header's value.
 
         Raises SignInError where Entra refuses, UnreachableError where it does not answer.
         """
         return f"Bearer {self._access_token()}"
 
+    def forget(self) -> None:
+        """Drop the cached token: an API did not accept it."""
+        with self._lock:
+            if self._application is not None:
+                self._application.remove_tokens_for_client()
+            self._machine = None
+
     def _access_token(self) -> str:
         try:
             with self._lock:
-                answer: dict[str, Any] = self._connected().acquire_token_for_client(
-                    [DATABRICKS_SCOPE]
-                )
+                answer = self._acquire()
         except requests.exceptions.RequestException as exc:
             raise UnreachableError(
-                f"{self._principal.authority} did not answer ({type(exc).__name__}): "
+                f"the sign-in of {self._identity} got no answer ({type(exc).__name__}): "
                 "check the network and the proxy"
             ) from None
-        except ValueError as exc:  # discovery was refused: an unknown tenant, or no https
+        except ValueError as exc:  # an unknown tenant, no https, or no managed identity
             raise SignInError(self._refused(str(exc), [])) from None
         if "access_token" not in answer:
             words = str(answer.get("error_description") or answer.get("error") or "")
             raise SignInError(self._refused(words, answer.get("error_codes") or []))
         return str(answer["access_token"])
 
-    def _connected(self) -> msal.ConfidentialClientApplication:
+    def _acquire(self) -> dict[str, Any]:
+        answer: dict[str, Any]
+        if isinstance(self._identity, ManagedIdentity):
+            if self._machine is None:
+                managed = _managed_identity(self._identity)
+                self._machine = msal.ManagedIdentityClient(managed, http_client=self._session)
+            answer = self._machine.acquire_token_for_client(resource=DATABRICKS)
+            return answer
         if self._application is None:
-            self._application = msal.ConfidentialClientApplication(
-                self._principal.client_id,
-                client_credential=self._principal.client_secret,
-                authority=self._principal.authority,
-                # MSAL asks Microsoft about hosts that it does not know, unless told not to.
-                instance_discovery=self._principal.authority_host in MICROSOFT_HOSTS,
-                http_client=self._session,
-            )
-        return self._application
+            self._application = self._connect(self._identity)
+        answer = self._application.acquire_token_for_client([DATABRICKS_SCOPE])
+        return answer
+
+    def _connect(self, principal: ServicePrincipal) -> msal.ConfidentialClientApplication:
+        return msal.ConfidentialClientApplication(
+            principal.client_id,
+            client_credential=principal.credential.for_msal(),
+            authority=principal.authority,
+            # MSAL asks Microsoft about hosts that it does not know, unless told not to.
+            instance_discovery=principal.authority_host in MICROSOFT_HOSTS,
+            http_client=self._session,
+        )
 
     def _refused(self, words: str, codes: list[int]) -> str:
         codes = codes or [int(code) for code in re.findall(r"AADSTS(\d+)", words)]
         hint = next((NEXT_STEPS[code] for code in codes if code in NEXT_STEPS), "")
         said = redact(words.split(" Trace ID")[0].splitlines()[0])[:300] if words else "no reason"
-        return (
-            f"sign-in of application {self._principal.client_id} in tenant "
-            f"{self._principal.tenant_id} was refused: {said}" + (f"; {hint}" if hint else "")
-        )
+        return f"sign-in of {self._identity} was refused: {said}" + (f"; {hint}" if hint else "")
+
+
+def _managed_identity(identity: ManagedIdentity) -> Any:
+    ids = {
+        "client_id": identity.client_id,
+        "resource_id": identity.resource_id,
+        "object_id": identity.object_id,
+    }
+    given = {name: value for name, value in ids.items() if value}
+    if not given:
+        return msal.SystemAssignedManagedIdentity()
+    return msal.UserAssignedManagedIdentity(**given)
 
 
 class MsalSession:

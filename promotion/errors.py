@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class PromotionError(Exception):
     """A promotion that can't go on; the message names the thing, the value and the next step."""
@@ -38,12 +40,14 @@ class ApiError(PromotionError):
         error_code: str = "",
         message: str = "",
         retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.call = call  # "PATCH https://adb-1.azuredatabricks.net/api/2.0/repos/1"
         self.status = status
         self.error_code = error_code  # Databricks' word, "" where there is none
         self.message = message  # the API's own words, redacted and cut
         self.retry_after = retry_after  # seconds
+        self.headers: Mapping[str, str] = headers or {}  # of the answer
         words = " ".join(part for part in (error_code, message) if part)
         super().__init__(f"{call} answered {status}{': ' + words if words else ''}")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,7 +15,6 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from promotion.errors import ApiError, TimedOutError, UnreachableError
-from promotion.pace import Pace
 from promotion.redact import redact
 
 CONNECT_SECONDS = 5.0
@@ -32,6 +31,12 @@ class Answer:
     status: int
     body: Any
     headers: Mapping[str, str]
+
+
+class Sender(Protocol):
+    """Who decides when a call is sent, and whether again: `promotion.pace.Pace`, for example."""
+
+    def send(self, call: Callable[[], Answer], /) -> Answer: ...
 
 
 class _Authorization(AuthBase):
@@ -81,13 +86,16 @@ class Http:
         session: requests.Session,
         authorization: Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
-        pace: Pace | None = None,
+        pace: Sender | None = None,
+        forget: Callable[[], None] | None = None,
     ) -> None:
+        """*forget* drops a token that was not accepted; the call is then sent once more."""
         self.base_url = base_url.rstrip("/")
         self._session = session
         self._authorization = authorization
         self._headers = dict(headers or {})
         self._pace = pace
+        self._forget = forget
 
     def call(
         self,
@@ -96,6 +104,7 @@ class Http:
         *,
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
+        headers: Mapping[str, str] | None = None,
         read_seconds: float = READ_SECONDS,
     ) -> Answer:
         """Send one request and return its answer, or raise ApiError or UnreachableError.
@@ -105,9 +114,23 @@ class Http:
 
         def send() -> Answer:
             return self._send(
-                method, f"{self.base_url}{path}", read_seconds, params=params, json=json
+                method,
+                f"{self.base_url}{path}",
+                read_seconds,
+                headers={**self._headers, **(headers or {})},
+                params=params,
+                json=json,
             )
 
+        try:
+            return self._at_pace(send)
+        except ApiError as exc:
+            if exc.status != 401 or self._forget is None:
+                raise
+        self._forget()
+        return self._at_pace(send)
+
+    def _at_pace(self, send: Callable[[], Answer]) -> Answer:
         return send() if self._pace is None else self._pace.send(send)
 
     def _send(self, method: str, url: str, read_seconds: float, **content: Any) -> Answer:
@@ -117,7 +140,6 @@ class Http:
             response = self._session.request(
                 method,
                 url,
-                headers=self._headers,
                 auth=_Authorization(authorization) if authorization else None,
                 timeout=(CONNECT_SECONDS, read_seconds),
                 allow_redirects=False,
@@ -143,7 +165,7 @@ def _json(response: requests.Response) -> Any:
 
 def _api_error(call: str, response: requests.Response) -> ApiError:
     error_code, message = error_words(response.text, _json(response))
-    if 300 <= response.status_code < 400:
+    if 300 <= response.status_code < 400 and response.status_code != 304:
         message = "a redirect, which is not followed: is the host right?"
     return ApiError(
         call,
@@ -151,6 +173,7 @@ def _api_error(call: str, response: requests.Response) -> ApiError:
         error_code=error_code,
         message=redact(message)[:MESSAGE_LENGTH],
         retry_after=_seconds(response.headers.get("Retry-After")),
+        headers=response.headers,
     )
 
 

@@ -67,10 +67,11 @@ class KnownFolders:
         self._seen = Survey(tuple(map(_somewhere, remembered.folders)), remembered.blind_spots)
         return self._seen
 
-    def refreshed(self) -> Survey:
-        """Return a survey no older than a minute."""
+    def refreshed(self, *, anew: bool = False) -> Survey:
+        """Return a survey no older than a minute; made *anew*, it says where Git folders are."""
         with self._lock:
-            if self._seen is not None and self._now() - self._seen_at < FRESH_SECONDS:
+            fresh = self._now() - self._seen_at < FRESH_SECONDS
+            if self._seen is not None and fresh and not anew:
                 return self._seen
             started = self._now()
             seen = self._survey()

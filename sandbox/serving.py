@@ -53,7 +53,14 @@ class Listener:
 
     def _run(self) -> None:
         assert self._server is not None
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._serve(self._server))
+
+    async def _serve(self, server: QuietServer) -> None:
+        await server.serve(sockets=[self._socket])
+        for connection in list(server.server_state.connections):  # of clients that stay
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)  # lets the transports tell that they are lost
 
     def close(self) -> None:
         """Stop answering and free the port."""

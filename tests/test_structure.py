@@ -19,10 +19,19 @@ MAY_IMPORT = {
 }
 # Where each kind of I/O lives; a stranger fails the test.
 ADDRESSES = {
-    "requests": {"promotion/http.py", "promotion/entra.py", "github_app/github.py"},
-    "msal": {"promotion/entra.py"},
+    "requests": {
+        "promotion/http.py",
+        "promotion/entra.py",
+        "promotion/entra_credentials.py",
+        "hooks/identity/user_sign_in.py",
+        "github_app/github.py",
+        "github_app/service.py",
+        "github_app/sign_in.py",
+    },
+    "msal": {"promotion/entra.py", "hooks/identity/user_sign_in.py"},
     "dbos": {"github_app/engine.py"},
-    "subprocess": {"hooks/git.py"},
+    # git, the az and databricks programs, and on Windows the hook's foreground.
+    "subprocess": {"hooks/git.py", "hooks/programs.py", "hooks/output.py", "hooks/spawn.py"},
     "urllib.request": set(),
     "http.client": set(),
 }

@@ -1,0 +1,150 @@
+"""Questions to git, asked without a terminal: the only module of hooks/ that waits for git."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from hooks.refspec import remote_refs
+from hooks.snapshot import LISTING, TRACKING, by_name
+from promotion.errors import PromotionError
+from promotion.redact import redact
+
+CALL_SECONDS = 30.0
+
+# Nobody is there to answer: an empty askpass also switches off the one in git's configuration.
+UNATTENDED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GCM_INTERACTIVE": "never",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+BATCH_SSH = "ssh -o BatchMode=yes"
+
+
+class GitError(PromotionError):
+    """git could not answer."""
+
+
+class Git:
+    """One repository, by its directory and the environment that the push ran in."""
+
+    def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
+        self.directory = directory
+        self._environ = {**environ, **UNATTENDED}
+
+    def remotes(self) -> list[str]:
+        """Return the names of the configured remotes."""
+        return self._text("remote").splitlines()
+
+    def remote_url(self, name: str) -> str | None:
+        """Return the URL that a push to the remote goes to, or None without such a remote."""
+        return self._answer("remote", "get-url", "--push", "--", name)
+
+    def fetch_url(self, name: str) -> str | None:
+        """Return the URL that the remote is read from."""
+        return self._answer("remote", "get-url", "--", name)
+
+    def current_branch(self) -> str | None:
+        """Return the checked-out branch, or None on a detached HEAD."""
+        return self._answer("symbolic-ref", "--quiet", "--short", "HEAD")
+
+    def upstream(self, branch: str) -> tuple[str, str] | None:
+        """Return the remote and the ref that the branch is configured to follow."""
+        remote = self.config(f"branch.{branch}.remote")
+        ref = self.config(f"branch.{branch}.merge")
+        return (remote, ref) if remote and ref else None
+
+    def resolve(self, revision: str) -> str | None:
+        """Return the commit that a revision means, or None."""
+        if revision.startswith("-"):
+            return None
+        return self._answer("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+
+    def references(self, prefix: str = TRACKING) -> dict[str, str]:
+        """Return every local ref under *prefix* with the object it points at."""
+        return by_name(self._text("for-each-ref", LISTING, prefix))
+
+    def fetch_refspecs(self, remote: str) -> list[str]:
+        """Return the remote's configured fetch refspecs; none for a URL."""
+        answer = self._run("config", "--get-all", f"remote.{remote}.fetch")
+        return answer.stdout.splitlines() if answer.returncode == 0 else []
+
+    def tracking_refs(self, remote: str) -> dict[str, str]:
+        """Return what is known here of the remote's refs, by their names over there."""
+        return remote_refs(self.fetch_refspecs(remote), self.references())
+
+    def last_update(self, ref: str) -> str:
+        """Return what the reflog says moved a ref last, "" where it says nothing."""
+        return self._answer("log", "--walk-reflogs", "-1", "--format=%gs", ref, "--") or ""
+
+    def ls_remote(self, remote: str, ref: str) -> str | None:
+        """Ask the remote where its ref is; None where it has no such ref.
+
+        Raises GitError where the remote can't be asked.
+        """
+        environ = self._environ | self._batch_ssh()
+        answer = self._run("ls-remote", "--", remote, ref, environ=environ)
+        if answer.returncode != 0:
+            words = redact(" ".join(answer.stderr.split()))[:300]
+            raise GitError(f"git ls-remote ended with {answer.returncode}: {words}")
+        found = (line.partition("\t") for line in answer.stdout.splitlines())
+        return next((sha for sha, _, name in found if name == ref), None)
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool | None:
+        """Tell whether one commit contains another; None where one is not known here."""
+        answer = self._run("merge-base", "--is-ancestor", ancestor, descendant)
+        return {0: True, 1: False}.get(answer.returncode)
+
+    def config(self, name: str) -> str | None:
+        """Return a configured value, or None."""
+        return self._answer("config", "--get", name)
+
+    def top_level(self) -> Path | None:
+        """Return the root of the work tree, or None in a bare repository."""
+        path = self._answer("rev-parse", "--show-toplevel")
+        return Path(path) if path else None
+
+    def hooks_path(self) -> Path:
+        """Return the directory that git runs hooks from."""
+        return self.directory / self._text("rev-parse", "--git-path", "hooks").strip()
+
+    def _batch_ssh(self) -> dict[str, str]:
+        """Keep ssh from asking, unless the user has an ssh command, which we leave alone."""
+        own = self._environ.get("GIT_SSH_COMMAND") or self._environ.get("GIT_SSH")
+        return {} if own or self.config("core.sshCommand") else {"GIT_SSH_COMMAND": BATCH_SSH}
+
+    def _answer(self, *arguments: str) -> str | None:
+        answer = self._run(*arguments)
+        return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+    def _text(self, *arguments: str) -> str:
+        answer = self._run(*arguments)
+        if answer.returncode != 0:
+            words = redact(" ".join(answer.stderr.split()))[:300]
+            raise GitError(f"git {arguments[0]} ended with {answer.returncode}: {words}")
+        return answer.stdout
+
+    def _run(
+        self, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                ("git", *arguments),
+                cwd=self.directory,
+                env=environ or self._environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="surrogateescape",
+                timeout=CALL_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise GitError(f"git {arguments[0]} did not end in {CALL_SECONDS:.0f} s") from None
+        except OSError as exc:
+            words = exc.strerror or type(exc).__name__
+            raise GitError(f"git can't be started in {self.directory}: {words}") from exc

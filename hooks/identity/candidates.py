@@ -1,0 +1,160 @@
+"""Which workspaces a promotion goes to, and which identity signs in to each.
+
+Only what the user's own environment and home directory name: never anything from a repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hooks.identity.cli_tokens import RenewedToken, azure_cli_token, databricks_cli_token
+from hooks.identity.clouds import authority_host, ca_path
+from hooks.identity.connection import Connection, NeedsLoginError, host_name, workspace_url
+from hooks.identity.environment import environment_connection
+from hooks.identity.profiles import AUTH_TYPES, Profile, find_profile
+from hooks.identity.service_principal import service_principal_authorization
+from promotion.errors import ConfigError, SignInError
+
+if TYPE_CHECKING:
+    from hooks.settings import Settings, WorkspaceSettings
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A workspace to promote in; `sign_in` finds out who we are there, without asking anybody."""
+
+    name: str
+    host: str
+    sign_in: Callable[[], Connection]
+
+
+def candidates(
+    environ: Mapping[str, str], settings: Settings, chosen: str = ""
+) -> tuple[Candidate, ...]:
+    """Return the workspaces to promote in: the one called *chosen*, or what is configured.
+
+    In order: an identity that the environment spells out, a profile that it names,
+    DATABRICKS_HOST, promote.toml, the default profile. Raises ConfigError where there is none.
+    """
+    found = _Finder(environ, settings)
+    if chosen:
+        listed = next((each for each in settings.workspaces if each.name == chosen), None)
+        return (found.listed(listed) if listed else found.profile(chosen),)
+    if connection := environment_connection(environ):
+        return (Candidate(connection.name, connection.host, lambda: connection),)
+    if named := environ.get("DATABRICKS_CONFIG_PROFILE"):
+        return (found.profile(named),)
+    if host := environ.get("DATABRICKS_HOST"):
+        return (found.host(workspace_url(host, source="DATABRICKS_HOST")),)
+    if settings.workspaces:
+        return tuple(found.listed(each) for each in settings.workspaces)
+    return (found.profile(""),)
+
+
+@dataclass(frozen=True)
+class _Finder:
+    environ: Mapping[str, str]
+    settings: Settings
+
+    def listed(self, workspace: WorkspaceSettings) -> Candidate:
+        """Return a workspace of promote.toml."""
+        if workspace.profile:
+            candidate = self.profile(workspace.profile)
+        else:
+            candidate = self.host(workspace.host)
+        name = workspace.name or candidate.name
+        return Candidate(
+            name,
+            candidate.host,
+            lambda: replace(candidate.sign_in(), name=name, roots=workspace.roots),
+        )
+
+    def profile(self, name: str) -> Candidate:
+        """Return the workspace of a profile; "" is the one that the user's tools would take."""
+        profile = find_profile(self.environ, name)
+        if profile is None:
+            raise ConfigError(
+                "no workspace is configured: run `databricks auth login --host HOST`, or set "
+                "DATABRICKS_HOST, or name it in promote.toml; `git promote doctor` shows where"
+            )
+        source = f"host of profile {profile.name}"
+        url = workspace_url(profile.host, source=source)
+        return Candidate(profile.name, url, lambda: self._profile_connection(profile, url))
+
+    def host(self, url: str) -> Candidate:
+        """Return a workspace by its address alone: the developer's own sign-in serves."""
+        return Candidate(host_name(url), url, lambda: self._developer(host_name(url), url))
+
+    def _profile_connection(self, profile: Profile, url: str) -> Connection:
+        kind, name = profile.kind, profile.name
+        if kind == "pat":
+            _require(profile, "token")
+            words = f"profile {name} (personal access token)"
+            return Connection(name, url, words, lambda: f"Bearer {profile.token}")
+        if kind == "azure-client-secret":
+            _require(profile, "azure_tenant_id", "azure_client_id", "azure_client_secret")
+            authorization = service_principal_authorization(
+                tenant_id=profile.azure_tenant_id,
+                client_id=profile.azure_client_id,
+                client_secret=profile.azure_client_secret,
+                authority_host=authority_host(self.environ, profile.azure_environment),
+                ca_path=ca_path(self.environ),
+            )
+            words = f"profile {name} (service principal {profile.azure_client_id})"
+            return Connection(name, url, words, authorization)
+        if kind and kind not in AUTH_TYPES:
+            raise ConfigError(
+                f"profile {name} has auth_type {kind}, which is not known here: "
+                f"use one of {', '.join(AUTH_TYPES)}"
+            )
+        return self._developer(name, url, profile)
+
+    def _developer(self, name: str, url: str, profile: Profile | None = None) -> Connection:
+        """Return the first sign-in of the developer that gives a token."""
+        refusals = []
+        for words, authorization in self._sign_ins(url, profile):
+            try:
+                authorization()
+            except SignInError as exc:
+                refusals.append(str(exc))
+                continue
+            return Connection(name, url, words, authorization)
+        raise NeedsLoginError(
+            f"nobody is signed in to {url} ({'; '.join(refusals)})",
+            self._next_step(url, profile.kind if profile else ""),
+        )
+
+    def _sign_ins(self, url: str, profile: Profile | None) -> list[tuple[str, Callable[[], str]]]:
+        environ = self.environ
+        kind = profile.kind if profile else ""
+        named = profile.name if profile and kind else ""
+        tenant_id = (profile.azure_tenant_id if profile else "") or environ.get("ARM_TENANT_ID", "")
+        about = f"profile {profile.name} (" if profile else ""
+        close = ")" if profile else ""
+        databricks = RenewedToken(lambda: databricks_cli_token(url, environ, named))
+        azure = RenewedToken(lambda: azure_cli_token(environ, tenant_id))
+        found: list[tuple[str, Callable[[], str]]] = []
+        if kind in ("", "databricks-cli"):
+            found.append((f"{about}the databricks CLI's sign-in{close}", databricks.authorization))
+        if kind in ("", "azure-cli"):
+            found.append((f"{about}the az CLI's sign-in{close}", azure.authorization))
+        if kind == "" and self.settings.login:
+            from hooks.identity.user_sign_in import UserSignIn
+
+            own = UserSignIn(self.settings.login, environ)
+            found.append((f"{about}the sign-in of `git promote login`{close}", own.authorization))
+        return found
+
+    def _next_step(self, url: str, kind: str) -> str:
+        databricks, azure = f"`databricks auth login --host {url}`", "`az login`"
+        if kind:
+            return f"run {azure if kind == 'azure-cli' else databricks}"
+        return "run `git promote login`" if self.settings.login else f"run {databricks} or {azure}"
+
+
+def _require(profile: Profile, *keys: str) -> None:
+    missing = [key for key in keys if not getattr(profile, key)]
+    if missing:
+        raise ConfigError(f"profile {profile.name} lacks {', '.join(missing)}")

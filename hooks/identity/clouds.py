@@ -1,0 +1,46 @@
+"""Which sign-in host belongs to which Azure cloud, and whom TLS trusts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from promotion.errors import ConfigError
+
+PUBLIC = "https://login.microsoftonline.com"
+US_GOVERNMENT = "https://login.microsoftonline.us"
+CHINA = "https://login.partner.microsoftonline.cn"
+CLOUDS = {
+    "public": PUBLIC,
+    "azurepubliccloud": PUBLIC,
+    "azurecloud": PUBLIC,
+    "usgovernment": US_GOVERNMENT,
+    "azureusgovernment": US_GOVERNMENT,
+    "china": CHINA,
+    "azurechinacloud": CHINA,
+}
+
+
+def authority_host(environ: Mapping[str, str], cloud: str = "") -> str:
+    """Return the host that signs in for *cloud*, or for the one that the environment names."""
+    if given := environ.get("AZURE_AUTHORITY_HOST"):
+        split = urlsplit(given if "://" in given else f"https://{given}")
+        if split.scheme != "https" or not split.hostname or split.username:
+            raise ConfigError(f"AZURE_AUTHORITY_HOST must be an https address, not {given!r}")
+        return f"https://{split.netloc}"
+    name = cloud or environ.get("ARM_ENVIRONMENT") or "public"
+    found = CLOUDS.get(name.casefold())
+    if found is None:
+        raise ConfigError(f"ARM_ENVIRONMENT must be public, usgovernment or china, not {name!r}")
+    return found
+
+
+def ca_path(environ: Mapping[str, str]) -> str | None:
+    """Return the file of certificate authorities to trust in place of the usual ones."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if given := environ.get(name):
+            if not Path(given).exists():
+                raise ConfigError(f"{name} names {given}, which does not exist")
+            return given
+    return None

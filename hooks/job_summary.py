@@ -1,0 +1,88 @@
+"""A run as Markdown for GitHub's job summary, and as JSON. Pure, but for the file it appends to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hooks.local_promotion import Run
+from hooks.presentation import SYMBOLS, lines, printable, summary, title
+from hooks.result import workspace_as_json
+from promotion.push import Push
+from promotion.workspace import Report
+
+
+def run_as_json(run: Run, push: Push, *, preview: bool = False) -> dict[str, Any]:
+    """Return the run as JSON values, with the words that the terminal shows."""
+    body: dict[str, Any] = {
+        "repository": push.repository,
+        "ref": push.ref,
+        "commit": push.after or None,
+        "identity": run.identity,
+        "workspaces": [_workspace(report, preview=preview) for report in run.reports],
+        "problem": run.problem,
+        "next_step": run.next_step,
+    }
+    return body
+
+
+def _workspace(report: Report, *, preview: bool) -> dict[str, Any]:
+    body = workspace_as_json(report)
+    body["blind_spots"] = [
+        {"path": blind.path, "reason": blind.reason} for blind in report.blind_spots
+    ]
+    if preview:
+        body["moves"] = [
+            {"path": decision.folder.path, "reason": decision.reason}
+            for decision in report.decisions
+            if decision.moves
+        ]
+    return body
+
+
+def write_job_summary(path: Path, run: Run, push: Push, *, preview: bool = False) -> None:
+    """Append the run to the job's summary; raises OSError where that is not possible."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(markdown(run, push, preview=preview))
+
+
+def markdown(run: Run, push: Push, *, preview: bool = False) -> str:
+    """Return the run as a heading, and a table with a line for each Git folder."""
+    commit = f" at `{push.after[:7]}`" if push.after else ""
+    branch = cell(push.branch or push.ref)
+    parts = [f"### {cell(push.repository)}: {branch}{commit}", ""]
+    if run.identity:
+        parts += [f"As {cell(run.identity)}. {summary(run, preview=preview)}.", ""]
+    for report in run.reports:
+        parts += _table(report, preview=preview)
+    if run.problem:
+        parts += [f"{SYMBOLS['failed']} {cell(run.problem)}", ""]
+    if run.next_step:
+        parts += [f"Next: {cell(run.next_step)}", ""]
+    return "\n".join(parts) + "\n"
+
+
+def _table(report: Report, *, preview: bool) -> Iterator[str]:
+    yield f"**{cell(title(report.workspace, report.host))}**"
+    yield ""
+    if report.problem:
+        yield f"{SYMBOLS['failed']} {cell(report.problem)} {cell(report.next_step)}".rstrip()
+        yield ""
+        return
+    told = list(lines(report, preview=preview))
+    if told:
+        yield "| | Git folder | What happened | Next step |"
+        yield "|---|---|---|---|"
+    for line in told:
+        columns = (SYMBOLS[line.mark], cell(line.path), cell(line.words), cell(line.next_step))
+        yield f"| {' | '.join(columns)} |"
+    yield ""
+
+
+def cell(text: str) -> str:
+    """Return *text* so that Markdown shows it as it is, inside a table."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    for mark in "\\`*_[]|~":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    return escaped

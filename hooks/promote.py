@@ -1,0 +1,111 @@
+"""`git promote`: bring Git folders to the pushed commit; look after the hook and the sign-in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from hooks.commands_results import log, status, wait
+from hooks.commands_setup import doctor, install, login, uninstall
+from hooks.exit_code import ExitCode
+
+COMPLETE = "_GIT_PROMOTE_COMPLETE"
+HELP = """Bring every Databricks Git folder that follows a branch to its pushed commit.
+
+Without --url, the branch is the one checked out here, and its commit is the one that the remote
+has. Nothing counts as done that was not read back from Databricks.
+
+\b
+Exit codes: 0 done, 1 some Git folder failed, 2 configuration, 3 unexpected.
+
+\b
+Who you are, in this order:
+  DATABRICKS_HOST with DATABRICKS_TOKEN, or with ARM_TENANT_ID, ARM_CLIENT_ID
+    and ARM_CLIENT_SECRET
+  AZURE_SP_TENANT_ID, AZURE_SP_CLIENT_ID, AZURE_SP_CLIENT_SECRET and
+    AZURE_DATABRICKS_WORKSPACE_INSTANCE_NAME
+  a profile of ~/.databrickscfg: --workspace, DATABRICKS_CONFIG_PROFILE, the default
+  the sign-in of the databricks CLI, of the az CLI, or of `git promote login`
+
+\b
+Examples:
+  git promote --dry-run
+  git promote --branch release --workspace production
+  git promote --url https://github.com/octo-org/etl --branch main --json
+
+Shell completion: eval "$(_GIT_PROMOTE_COMPLETE=bash_source git-promote)", or zsh_source.
+"""
+
+
+@click.group(
+    invoke_without_command=True,
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--dry-run", "-n", is_flag=True, help="Show what would move, and why; move nothing.")
+@click.option("--branch", metavar="BRANCH", help="The branch, if not the one checked out.")
+@click.option("--url", metavar="URL", help="The repository; needs --branch, and no clone.")
+@click.option("--workspace", metavar="NAME", help="A profile, or a workspace of promote.toml.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.version_option(package_name="brickpush", message="git promote %(version)s")
+@click.pass_context
+def cli(
+    context: click.Context,
+    *,
+    dry_run: bool,
+    branch: str | None,
+    url: str | None,
+    workspace: str | None,
+    as_json: bool,
+) -> int | None:
+    if context.invoked_subcommand is not None:
+        return None
+    from hooks.command_promote import Request, promote
+
+    if url and not branch:
+        raise click.UsageError("--url needs --branch")
+    request = Request(url or "", branch or "", workspace or "", dry_run, as_json)
+    return int(promote(request, os.environ))
+
+
+for command in (status, wait, log, login, doctor, install, uninstall):
+    cli.add_command(command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Return the exit code that the shell will see."""
+    from promotion.errors import ConfigError, PromotionError, SignInError
+    from promotion.redact import redact
+
+    try:
+        code = cli.main(
+            list(sys.argv[1:] if argv is None else argv),
+            # Shells complete the executable; people read the name that they type.
+            prog_name="git-promote" if COMPLETE in os.environ else "git promote",
+            complete_var=COMPLETE,
+            standalone_mode=False,
+        )
+    except click.ClickException as exc:
+        exc.show()
+        return ExitCode.CONFIGURATION
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("git promote: interrupted", err=True)
+        return ExitCode.UNEXPECTED
+    except (ConfigError, SignInError) as exc:
+        click.echo(f"git promote: {redact(str(exc))}", err=True)
+        return ExitCode.CONFIGURATION
+    except PromotionError as exc:
+        click.echo(f"git promote: {redact(str(exc))}", err=True)
+        return ExitCode.FAILED
+    except Exception as exc:
+        words = redact(f"{type(exc).__name__}: {exc}")
+        click.echo(f"git promote: something unexpected happened: {words}", err=True)
+        return ExitCode.UNEXPECTED
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

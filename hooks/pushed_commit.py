@@ -1,0 +1,109 @@
+"""Find out which commit was pushed: the remote's head of a branch, not what is checked out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hooks.git import Git, GitError
+from promotion.errors import ConfigError
+from promotion.push import HEADS, ZERO_SHA, Push
+from promotion.repository_url import RepositoryKey, repository_key
+
+UNKNOWN = ""  # no commit: the Git folders have to tell
+SHA = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class PushedCommit:
+    """A branch of a repository, and the commit that its remote has."""
+
+    key: RepositoryKey
+    remote: str
+    url: str
+    ref: str
+    after: str  # UNKNOWN where the remote could not be asked
+    note: str = ""  # what a person should know about it
+
+    @property
+    def branch(self) -> str:
+        return self.ref.removeprefix(HEADS)
+
+    def push(self, after: str | None = None) -> Push:
+        """Return the push that brings Git folders to it."""
+        return Push(self.key.full_name, self.ref, ZERO_SHA, self.after if after is None else after)
+
+
+def commit_of_url(url: str, branch: str, git: Git, environ: Mapping[str, str]) -> PushedCommit:
+    """Return what the repository at *url* has on *branch*; no clone is needed.
+
+    Where git may not ask (a CI step without git's credentials), GitHub Actions itself tells about
+    the branch that it runs for; else the commit stays unknown.
+    """
+    key, ref = _key(url), f"{HEADS}{branch}"
+    try:
+        after = git.ls_remote(url, ref)
+    except GitError:
+        after = _commit_of_workflow(key, ref, environ)
+        note = "" if after else "git could not ask the remote: the Git folders tell the commit"
+        return PushedCommit(key, url, url, ref, after, note)
+    if after is None:
+        raise ConfigError(f"{key.full_name} has no branch {branch!r}: is it pushed?")
+    return PushedCommit(key, url, url, ref, after)
+
+
+def commit_of_clone(git: Git, branch: str = "") -> PushedCommit:
+    """Return what the upstream of a local branch has now; "" is the branch checked out."""
+    try:
+        remotes = git.remotes()
+    except GitError as exc:
+        raise ConfigError(f"no clone to promote from; give --url and --branch ({exc})") from None
+    chosen = branch or git.current_branch()
+    if not chosen:
+        raise ConfigError("no branch is checked out here: name one with --branch, or give --url")
+    remote, ref = git.upstream(chosen) or _by_name(remotes, chosen)
+    url = git.remote_url(remote) or remote
+    key = _key(url)
+    after = git.ls_remote(remote, ref)
+    if after is None:
+        raise ConfigError(
+            f"{key.full_name} has no branch {ref.removeprefix(HEADS)!r}: "
+            f"run `git push -u {remote} {chosen}` first"
+        )
+    return PushedCommit(key, remote, url, ref, after, _difference(git, chosen, after))
+
+
+def _by_name(remotes: list[str], branch: str) -> tuple[str, str]:
+    """Return where a branch without an upstream was most likely pushed to."""
+    if len(remotes) == 1 or "origin" in remotes:
+        return (remotes[0] if len(remotes) == 1 else "origin"), f"{HEADS}{branch}"
+    raise ConfigError(
+        f"branch {branch!r} has no upstream: run `git push -u REMOTE {branch}`, "
+        "or give --url and --branch"
+    )
+
+
+def _difference(git: Git, branch: str, after: str) -> str:
+    local = git.resolve(f"{HEADS}{branch}")
+    if local is None or local == after:
+        return ""
+    if git.is_ancestor(after, local):
+        return f"your {branch} is ahead, at {local[:7]}: promoting what is pushed, {after[:7]}"
+    if git.is_ancestor(local, after):
+        return f"your {branch} is behind, at {local[:7]}: promoting what is pushed, {after[:7]}"
+    return f"your {branch} differs, at {local[:7]}: promoting what is pushed, {after[:7]}"
+
+
+def _commit_of_workflow(key: RepositoryKey, ref: str, environ: Mapping[str, str]) -> str:
+    repository = f"{environ.get('GITHUB_SERVER_URL')}/{environ.get('GITHUB_REPOSITORY')}"
+    after = environ.get("GITHUB_SHA", "")
+    ours = repository_key(repository) == key and environ.get("GITHUB_REF") == ref
+    return after if ours and SHA.fullmatch(after) else UNKNOWN
+
+
+def _key(url: str) -> RepositoryKey:
+    key = repository_key(url)
+    if key is None:
+        raise ConfigError("the remote is no repository of a host: give --url https://HOST/ORG/NAME")
+    return key
