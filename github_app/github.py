@@ -211,6 +211,13 @@ class Installation:
         for body in self._pages("/installation/repositories"):
             yield from (repository["full_name"] for repository in body["repositories"])
 
+    def calls_left(self) -> tuple[int, int] | None:
+        """Return how many calls are left of how many in this hour; None where nothing limits."""
+        path = "/installation/repositories"
+        headers = self._http.call("GET", path, params={"per_page": 1}).headers
+        left, most = headers.get("X-RateLimit-Remaining"), headers.get("X-RateLimit-Limit")
+        return (int(left), int(most)) if left and most else None
+
     def tags(self, repository: str) -> dict[str, str]:
         """Return the tags of a repository with the commits that they stand on."""
         pages = self._pages(f"/repos/{repository}/tags")

@@ -21,9 +21,10 @@ from github_app.metrics import Metrics
 from github_app.promoter import Promoter, Target
 from github_app.server import create_app, serve
 from github_app.settings import Settings, WorkspaceSettings, read_secret, webhook_secrets
+from github_app.sign_in import identity_of
 from promotion.clock import SystemClock
 from promotion.databricks import Databricks
-from promotion.entra import Entra, ServicePrincipal
+from promotion.entra import Entra
 from promotion.errors import ConfigError, PromotionError
 from promotion.http import Http, open_session
 from promotion.known_folders import Memory
@@ -114,15 +115,12 @@ def open_workspace(
     name: str, settings: WorkspaceSettings, session: requests.Session, memory: Memory | None = None
 ) -> Workspace:
     """Return one configured workspace, with a sign-in of its own."""
-    entra = settings.entra
-    secret = read_secret(
-        f"workspaces.{name}.entra.client_secret_path", entra.client_secret, entra.client_secret_path
-    )
-    principal = ServicePrincipal(entra.tenant_id, entra.client_id, secret, entra.authority_host)
+    entra = Entra(identity_of(name, settings.entra, os.environ, session), session)
     http = Http(
         settings.host,
         session=session,
-        authorization=Entra(principal, session).authorization,
+        authorization=entra.authorization,
+        forget=entra.forget,
         pace=Pace(SystemClock(), cap=settings.at_once),
     )
     return Workspace(
