@@ -1,4 +1,4 @@
-"""Check runs: GitHub's limits on what may be written, and the store of what was."""
+"""Check runs and the suites they are in, as the Apps last wrote them."""
 
 from __future__ import annotations
 
@@ -7,34 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-MAX_TEXT = 65_535  # characters of a summary or a text
-MAX_ACTIONS = 3
-MAX_ANNOTATIONS = 50  # in one request
-ACTION_LENGTHS = {"label": 20, "description": 40, "identifier": 20}
-ANNOTATION_LENGTHS = {"message": 65_536, "raw_details": 65_536, "title": 255}
-ANNOTATION_REQUIRED = ("path", "start_line", "end_line", "annotation_level", "message")
-ANNOTATION_LEVELS = ("notice", "warning", "failure")
-STATUSES = ("queued", "in_progress", "completed")
-CONCLUSIONS = (
-    "action_required",
-    "cancelled",
-    "failure",
-    "neutral",
-    "skipped",
-    "success",
-    "timed_out",
-)
 PLAIN_FIELDS = ("name", "details_url", "external_id", "started_at", "completed_at")
-
-
-class CheckRunInvalidError(Exception):
-    """What was sent is not a check run; *field* names the part, *code* GitHub's reason."""
-
-    def __init__(self, field: str, message: str, code: str = "invalid") -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -42,6 +15,7 @@ class CheckRun:
     """A check run as the App last wrote it."""
 
     id: int
+    app_id: int
     repository_id: int
     repository: str  # full name
     head_sha: str
@@ -60,35 +34,66 @@ class CheckRun:
     actions: tuple[Mapping[str, object], ...] = ()
 
 
+@dataclass(frozen=True)
+class CheckSuite:
+    """The check runs of one App on one commit."""
+
+    id: int
+    app_id: int
+    repository_id: int
+    head_sha: str
+    head_branch: str | None  # None: the suite was not made by a push
+    before: str | None
+    created_at: float
+
+
 @dataclass
 class CheckRuns:
-    """Every check run, and the suite that those of one commit share."""
+    """Every check run, and the suite that those of one App and commit share."""
 
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(900_001))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     _by_id: dict[int, CheckRun] = field(default_factory=dict)
-    _suites: dict[tuple[int, str], int] = field(default_factory=dict)
+    _suites: dict[tuple[int, int, str], CheckSuite] = field(default_factory=dict)
+
+    def open_suite(
+        self,
+        app_id: int,
+        repository_id: int,
+        head_sha: str,
+        *,
+        now: float,
+        head_branch: str | None = None,
+        before: str | None = None,
+    ) -> tuple[CheckSuite, bool]:
+        """Return the suite of that commit, and whether it is a new one."""
+        key = (app_id, repository_id, head_sha)
+        with self._lock:
+            if (known := self._suites.get(key)) is not None:
+                return known, False
+            number = 300_001 + len(self._suites)
+            suite = CheckSuite(number, *key, head_branch, before, now)
+            self._suites[key] = suite
+            return suite, True
 
     def create(
         self,
         fields: Mapping[str, object],
+        suite: CheckSuite,
         *,
-        repository_id: int,
         repository: str,
         now: str,
         details_url: str,
     ) -> CheckRun:
         """Store a new check run from *fields*, which must be valid."""
-        head_sha = str(fields["head_sha"])
         with self._lock:
-            key = (repository_id, head_sha)
-            suite_id = self._suites.setdefault(key, 300_001 + len(self._suites))
             blank = CheckRun(
                 id=next(self._ids),
-                repository_id=repository_id,
+                app_id=suite.app_id,
+                repository_id=suite.repository_id,
                 repository=repository,
-                head_sha=head_sha,
-                check_suite_id=suite_id,
+                head_sha=suite.head_sha,
+                check_suite_id=suite.id,
                 name=str(fields["name"]),
                 started_at=now,
                 details_url=details_url,
@@ -115,6 +120,18 @@ class CheckRuns:
         where = (repository_id, head_sha)
         return [run for run in self.all()[::-1] if (run.repository_id, run.head_sha) == where]
 
+    def in_suite(self, suite_id: int) -> list[CheckRun]:
+        """Return the check runs of one suite, oldest first."""
+        return [run for run in self.all() if run.check_suite_id == suite_id]
+
+    def find_suite(self, suite_id: int) -> CheckSuite | None:
+        return next((one for one in self.suites() if one.id == suite_id), None)
+
+    def suites(self) -> list[CheckSuite]:
+        """Return every suite, oldest first."""
+        with self._lock:
+            return list(self._suites.values())
+
 
 def written(run: CheckRun, fields: Mapping[str, object], now: str) -> CheckRun:
     """Return *run* with valid *fields* written over it. Pure."""
@@ -137,87 +154,3 @@ def written(run: CheckRun, fields: Mapping[str, object], now: str) -> CheckRun:
         more = tuple(output.get("annotations", ()))
         changed = replace(changed, **texts, annotations=changed.annotations + more)
     return changed
-
-
-def validate(fields: Mapping[str, object], *, creating: bool) -> None:
-    """Raise CheckRunInvalidError unless GitHub would take *fields*. Pure."""
-    for name in (*PLAIN_FIELDS, "head_sha", "status", "conclusion"):
-        required = creating and name in ("name", "head_sha")
-        _text(fields, name, required=required)
-    _member(fields, "status", STATUSES)
-    _member(fields, "conclusion", CONCLUSIONS)
-    finished = fields.get("status") == "completed" or fields.get("completed_at") is not None
-    if finished and fields.get("conclusion") is None:
-        raise CheckRunInvalidError("conclusion", "is required with completed", "missing_field")
-    details_url = fields.get("details_url")
-    if isinstance(details_url, str) and not details_url.startswith(("http://", "https://")):
-        raise CheckRunInvalidError("details_url", "must use http or https scheme")
-    if (output := fields.get("output")) is not None:
-        _validate_output(output, creating=creating)
-    _validate_actions(fields.get("actions"))
-
-
-def _validate_output(output: object, *, creating: bool) -> None:
-    if not isinstance(output, dict):
-        raise CheckRunInvalidError("output", "is not an object")
-    _text(output, "title", required=creating, within="output.")
-    _text(output, "summary", required=True, limit=MAX_TEXT, within="output.")
-    _text(output, "text", limit=MAX_TEXT, within="output.")
-    annotations = output.get("annotations", [])
-    if not isinstance(annotations, list) or len(annotations) > MAX_ANNOTATIONS:
-        raise CheckRunInvalidError(
-            "output.annotations", f"exceeds a maximum quantity of {MAX_ANNOTATIONS}"
-        )
-    for annotation in annotations:
-        _validate_annotation(annotation)
-
-
-def _validate_annotation(annotation: object) -> None:
-    where = "output.annotations."
-    if not isinstance(annotation, dict):
-        raise CheckRunInvalidError("output.annotations", "holds what is not an object")
-    for name in ANNOTATION_REQUIRED:
-        if annotation.get(name) is None:
-            raise CheckRunInvalidError(where + name, "wasn't supplied", "missing_field")
-    _member(annotation, "annotation_level", ANNOTATION_LEVELS, within=where)
-    for name, limit in ANNOTATION_LENGTHS.items():
-        _text(annotation, name, limit=limit, within=where)
-
-
-def _validate_actions(actions: object) -> None:
-    if actions is None:
-        return
-    if not isinstance(actions, list) or len(actions) > MAX_ACTIONS:
-        raise CheckRunInvalidError("actions", f"exceeds a maximum quantity of {MAX_ACTIONS}")
-    for action in actions:
-        if not isinstance(action, dict):
-            raise CheckRunInvalidError("actions", "holds what is not an object")
-        for name, limit in ACTION_LENGTHS.items():
-            _text(action, name, required=True, limit=limit, within="actions.")
-
-
-def _text(
-    fields: Mapping[str, object],
-    name: str,
-    *,
-    required: bool = False,
-    limit: int | None = None,
-    within: str = "",
-) -> None:
-    value = fields.get(name)
-    if value is None or value == "":
-        if required:
-            raise CheckRunInvalidError(within + name, f"{name} wasn't supplied", "missing_field")
-    elif not isinstance(value, str):
-        raise CheckRunInvalidError(within + name, f"{name} is not a string")
-    elif limit is not None and len(value) > limit:
-        message = f"Only {limit} characters are allowed; {len(value)} were supplied."
-        raise CheckRunInvalidError(within + name, message)
-
-
-def _member(
-    fields: Mapping[str, object], name: str, allowed: tuple[str, ...], *, within: str = ""
-) -> None:
-    value = fields.get(name)
-    if value is not None and value not in allowed:
-        raise CheckRunInvalidError(within + name, f"{value!r} is not a member of {list(allowed)}")

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sandbox.github import git
+from sandbox.github.announcements import announce_push
 from sandbox.github.installations import Account
 from sandbox.github.repositories import Hosted
 from sandbox.github.state import Principal, State
@@ -78,9 +79,14 @@ def admit(state: State, request: Request) -> Admitted:
     service = request.query_params.get("service", "") if endpoint == "info/refs" else endpoint
     if service not in LEVELS:
         raise GitRefusedError(404, "Not Found")
-    hosted = state.repositories.find(f"{owner}/{name.removesuffix('.git')}")
+    full_name = f"{owner}/{name.removesuffix('.git')}"
+    moved = None if state.repositories.find(full_name) else state.repositories.formerly(full_name)
+    hosted = moved or state.repositories.find(full_name)
     principal = _identify(state, request.headers.get("authorization"))
     _check_access(state, principal, hosted, LEVELS[service])
+    if moved is not None:
+        location = f"{moved.repository.clone_url}/{endpoint}?{request.url.query}"
+        raise GitRefusedError(301, "Moved Permanently", {"Location": location})
     assert hosted is not None, "_check_access refuses what does not exist"
     return Admitted(
         hosted=hosted,
@@ -100,9 +106,11 @@ def _identify(state: State, authorization: str | None) -> Principal | None:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         user = password = ""
-    principal = state.tokens.find(password) if scheme.lower() == "basic" else None
+    principal = state.identify(password) if scheme.lower() == "basic" else None
     if principal is None or (not isinstance(principal, Account) and user != "x-access-token"):
         raise GitRefusedError(401, "Invalid username or token.", CHALLENGE)
+    if state.tokens.lags(password):
+        raise GitRefusedError(404, "Repository not found.")
     if state.suspended(principal):
         raise GitRefusedError(403, "This installation has been suspended")
     return principal
@@ -113,6 +121,8 @@ def _check_access(
 ) -> None:
     """Raise GitRefusedError unless *principal* has that level of `contents` there."""
     if hosted is not None and state.allows(principal, hosted, "contents", level):
+        if level == "write" and hosted.archived:
+            raise GitRefusedError(403, "This repository was archived so it is read-only.")
         return
     if principal is None:
         raise GitRefusedError(401, "Repository not found.", CHALLENGE)
@@ -158,14 +168,14 @@ def _start(admitted: Admitted, body: IO[bytes]) -> subprocess.Popen[bytes]:
 def _receive_pack(state: State, admitted: Admitted, body: IO[bytes]) -> Response:
     """Let git take the push, and queue its events, before anybody else moves a ref."""
     principal, hosted = admitted.principal, admitted.hosted
-    pusher = principal if isinstance(principal, Account) else state.bot()
+    pusher = state.actor(principal)
     with hosted.lock:
         refs_before = hosted.refs()
         with _start(admitted, body) as process:
             assert process.stdout is not None
             status, headers = _read_head(process.stdout)
             output = process.stdout.read()
-        state.announce_push(hosted, refs_before, pusher)
+        announce_push(state, hosted, refs_before, pusher)
     return Response(output, status, headers)
 
 

@@ -11,6 +11,7 @@ MAX_NAME = 34  # characters
 MAX_CALLBACK_URLS = 10
 LEVELS = ("read", "write", "admin")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
+NOT_REACHABLE = "is not supported because it isn't reachable over the public Internet"
 # Sent to every App, and refused in a manifest.
 AUTOMATIC_EVENTS = frozenset(
     {"installation", "installation_repositories", "github_app_authorization", "ping"}
@@ -139,9 +140,7 @@ def _hook_problems(hook: object, *, allow_local_hooks: bool) -> list[str]:
     elif not _is_web(url):
         problems.append("Hook url must be a valid URL")
     elif not allow_local_hooks and (host := urlsplit(url).hostname) in LOCAL_HOSTS:
-        problems.append(
-            f"Hook url is not supported because it isn't reachable over the public Internet ({host})"
-        )
+        problems.append(f"Hook url {NOT_REACHABLE} ({host})")
     return problems
 
 

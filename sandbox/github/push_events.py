@@ -47,10 +47,7 @@ def payload(
         "repository": _repository(url, hosted, owner),
         "pusher": {"name": pusher.login, "email": f"{pusher.login}@github.example"},
         "sender": representations.account(url, pusher),
-        "installation": {
-            "id": installation.id,
-            "node_id": representations.node_id("IntegrationInstallation", installation.id),
-        },
+        "installation": representations.installation_reference(installation),
         "created": change.created,
         "deleted": change.deleted,
         "forced": forced,

@@ -186,6 +186,11 @@ def app(url: str, one: App, owner: Account) -> Json:
     }
 
 
+def installation_reference(one: Installation) -> Json:
+    """Return the short form that every event to an App carries."""
+    return {"id": one.id, "node_id": node_id("IntegrationInstallation", one.id)}
+
+
 def installation_page(url: str, one: Installation) -> str:
     """Return where an account's owner sees and changes the installation."""
     if one.account.type == "Organization":

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 
 from starlette.responses import JSONResponse, Response
 
-from sandbox.github import representations
+from sandbox.github import lifecycle, representations
 from sandbox.github.installations import Account, Installation
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json, timestamp
-from sandbox.github.rest_call import ApiError, Call, not_found, route
+from sandbox.github.rest_call import ApiError, Call, not_found, repository_routes, route
 from sandbox.github.tokens import IssuedToken, grants
 
 MAX_REPOSITORIES = 500  # in one token
+# The request header with which GitHub lets a caller choose the tokens' form, for a while.
+FORM_HEADER = "x-github-stateless-s2s-token"
+FORMS = {"enabled": True, "disabled": False}
 NOT_GRANTED = "The permissions requested are not granted to this installation."
 NOT_ACCESSIBLE = (
     "There is at least one repository that does not exist or is not accessible "
@@ -23,41 +26,60 @@ NOT_ACCESSIBLE = (
 
 def get_app(call: Call) -> Response:
     """GET /app."""
-    call.require_app()
-    owner = call.state.publisher()
-    shown = representations.app(call.state.url, call.state.app, owner)
-    return JSONResponse({**shown, "installations_count": len(call.state.installations.all())})
+    app = call.require_app()
+    shown = representations.app(call.state.url, app, call.state.publisher(app))
+    count = len(call.state.installations.of(app.id))
+    return JSONResponse({**shown, "installations_count": count})
 
 
 def list_installations(call: Call) -> Response:
     """GET /app/installations."""
-    call.require_app()
-    chosen, links = call.page(call.state.installations.all())
+    app = call.require_app()
+    chosen, links = call.page(call.state.installations.of(app.id))
     return JSONResponse([_installation(call, one) for one in chosen], headers=links)
 
 
 def get_installation(call: Call) -> Response:
     """GET /app/installations/{id}."""
-    call.require_app()
     return JSONResponse(_installation(call, _found(call)))
+
+
+def delete_installation(call: Call) -> Response:
+    """DELETE /app/installations/{id}: the App leaves the account."""
+    lifecycle.uninstall(call.state, _found(call))
+    return Response(status_code=204)
+
+
+def suspend_installation(call: Call) -> Response:
+    """PUT /app/installations/{id}/suspended."""
+    lifecycle.suspend(call.state, _found(call))
+    return Response(status_code=204)
+
+
+def unsuspend_installation(call: Call) -> Response:
+    """DELETE /app/installations/{id}/suspended."""
+    lifecycle.unsuspend(call.state, _found(call))
+    return Response(status_code=204)
 
 
 def get_repository_installation(call: Call) -> Response:
     """GET /repos/{owner}/{repo}/installation."""
-    call.require_app()
-    hosted = call.state.repositories.find(f"{call.part('owner')}/{call.part('name')}")
+    app = call.require_app()
+    hosted, moved = call.named_repository()
     if hosted is None:
         raise not_found()
-    found = call.state.installations.on_repository(hosted.repository)
+    found = call.state.installations.on_repository(app.id, hosted.repository)
     if found is None:
         raise not_found()
+    if moved:
+        raise call.moved(hosted)
     return JSONResponse(_installation(call, found))
 
 
 def get_account_installation(call: Call) -> Response:
     """GET /orgs/{org}/installation, and the same for users."""
-    call.require_app()
-    found = call.state.installations.on_account(call.part("login"))
+    app = call.require_app()
+    found = call.state.installations.on_account(app.id, call.part("login"))
     if found is None:
         raise not_found()
     return JSONResponse(_installation(call, found))
@@ -65,15 +87,15 @@ def get_account_installation(call: Call) -> Response:
 
 def create_token(call: Call) -> Response:
     """POST /app/installations/{id}/access_tokens."""
-    call.require_app()
     installation = _found(call)
     if installation.suspended_at is not None:
         raise ApiError(403, "This installation has been suspended")
     fields = call.fields()
     chosen = _chosen_repositories(call, installation, fields)
-    permissions = _chosen_permissions(call, fields)
+    permissions = _chosen_permissions(installation, fields)
     ids = None if chosen is None else tuple(sorted(one.repository.id for one in chosen))
-    issued = call.state.tokens.issue(installation.id, ids, permissions)
+    stateless = FORMS.get(call.request.headers.get(FORM_HEADER, ""))
+    issued = call.state.tokens.issue(installation, ids, permissions, stateless=stateless)
     answer: Json = {
         "token": issued.token,
         "expires_at": timestamp(issued.expires_at),
@@ -109,8 +131,10 @@ def list_token_repositories(call: Call) -> Response:
 
 
 def _found(call: Call) -> Installation:
+    """Return the installation in the path, if it is one of the App that calls."""
+    app = call.require_app()
     found = call.state.installations.find(int(call.part("installation_id")))
-    if found is None:
+    if found is None or found.app_id != app.id:
         raise not_found()
     return found
 
@@ -145,9 +169,9 @@ def _chosen_repositories(
     return list(chosen.values())
 
 
-def _chosen_permissions(call: Call, fields: Json) -> dict[str, str]:
+def _chosen_permissions(installation: Installation, fields: Json) -> dict[str, str]:
     """Return the token's permissions; `metadata: read` is always among them."""
-    granted = call.state.app.permissions
+    granted = installation.permissions
     wanted = fields.get("permissions") or dict(granted)
     if not isinstance(wanted, dict):
         raise ApiError(422, "permissions is not an object")
@@ -158,7 +182,7 @@ def _chosen_permissions(call: Call, fields: Json) -> dict[str, str]:
 
 
 def _installation(call: Call, one: Installation) -> Json:
-    return representations.installation(call.state.url, one, call.state.app)
+    return representations.installation(call.state.url, one, call.state.app_of(one))
 
 
 def _repositories(call: Call, chosen: Iterable[Hosted]) -> list[Json]:
@@ -171,7 +195,10 @@ ROUTES = [
     route("GET", "/app/installations", list_installations),
     route("GET", "/app/installations/{installation_id:int}", get_installation),
     route("POST", "/app/installations/{installation_id:int}/access_tokens", create_token),
-    route("GET", "/repos/{owner}/{name}/installation", get_repository_installation),
+    route("DELETE", "/app/installations/{installation_id:int}", delete_installation),
+    route("PUT", "/app/installations/{installation_id:int}/suspended", suspend_installation),
+    route("DELETE", "/app/installations/{installation_id:int}/suspended", unsuspend_installation),
+    *repository_routes("GET", "/installation", get_repository_installation),
     route("GET", "/orgs/{login}/installation", get_account_installation),
     route("GET", "/users/{login}/installation", get_account_installation),
     route("DELETE", "/installation/token", delete_token),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.github.app_auth import JwtRefusedError, verify_jwt
-from sandbox.github.installations import Account
+from sandbox.github.apps import App
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json
 from sandbox.github.state import Principal, State
@@ -35,6 +37,7 @@ class ApiError(Exception):
         *,
         errors: Sequence[Mapping[str, object]] = (),
         headers: Mapping[str, str] | None = None,
+        url: str | None = None,
     ) -> None:
         super().__init__(message)
         body: Json = {
@@ -44,12 +47,20 @@ class ApiError(Exception):
         }
         if errors:
             body["errors"] = list(errors)
+        if url is not None:
+            body["url"] = url
         self.response = JSONResponse(body, status, headers)
 
 
 def not_found() -> ApiError:
     """Return the error for what does not exist, or must not be known to exist."""
     return ApiError(404, "Not Found")
+
+
+def invalid(resource: str, field: str, message: str, code: str = "invalid") -> ApiError:
+    """Return the error for a field that GitHub does not take."""
+    problem = {"resource": resource, "field": field, "code": code, "message": message}
+    return ApiError(422, "Validation Failed", errors=[problem])
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,17 @@ class Call:
 
     def principal(self) -> Principal | None:
         """Return whose token this is; None without one."""
+        return self._principal
+
+    @functools.cached_property
+    def _principal(self) -> Principal | None:
         authorization = self.request.headers.get("authorization")
         if authorization is None:
             return None
         scheme, _, secret = authorization.partition(" ")
         known = scheme.lower() in ("bearer", "token")
-        principal = self.state.tokens.find(secret.strip()) if known else None
-        if principal is None:
+        principal = self.state.identify(secret.strip()) if known else None
+        if principal is None or self.state.tokens.lags(secret.strip()):
             raise ApiError(401, "Bad credentials")
         if self.state.suspended(principal):
             raise ApiError(403, "This installation has been suspended")
@@ -93,13 +108,31 @@ class Call:
 
     def repository(self) -> Hosted:
         """Return the repository in the path; 404 if the caller may not know of it."""
-        if "repository_id" in self.request.path_params:
-            hosted = self.state.repositories.find_by_id(int(self.part("repository_id")))
-        else:
-            hosted = self.state.repositories.find(f"{self.part('owner')}/{self.part('name')}")
+        hosted, moved = self.named_repository()
         if hosted is None or not self.state.reaches(self.principal(), hosted):
             raise not_found()
+        if moved:
+            raise self.moved(hosted)
         return hosted
+
+    def named_repository(self) -> tuple[Hosted | None, bool]:
+        """Return the repository in the path, and whether that is a name it had before."""
+        repositories = self.state.repositories
+        if "repository_id" in self.request.path_params:
+            return repositories.find_by_id(int(self.part("repository_id"))), False
+        full_name = f"{self.part('owner')}/{self.part('name')}"
+        hosted = repositories.find(full_name)
+        return (hosted, False) if hosted else (repositories.formerly(full_name), True)
+
+    def moved(self, hosted: Hosted) -> ApiError:
+        """Return the answer that leads from a former name to the repository's id."""
+        path = self.request.url.path.partition("/repos/")[2]
+        rest = "/".join(path.split("/")[2:])
+        query = f"?{self.request.url.query}" if self.request.url.query else ""
+        url = f"{self.state.url}/api/v3/repositories/{hosted.repository.id}"
+        location = f"{url}/{rest}{query}" if rest else url + query
+        status = 301 if self.request.method == "GET" else 307
+        return ApiError(status, "Moved Permanently", headers={"Location": location}, url=location)
 
     def permitted_repository(self, permission: str, level: str) -> Hosted:
         """Return the repository in the path; 403 if the token lacks the permission."""
@@ -110,20 +143,17 @@ class Call:
                 raise ApiError(401, "Requires authentication")
             needed = {"X-Accepted-GitHub-Permissions": f"{permission}={level}"}
             raise ApiError(403, "Resource not accessible by integration", headers=needed)
+        if level != "read" and hosted.archived:
+            raise ApiError(403, "Repository was archived so is read-only.")
         return hosted
 
-    def require_app(self) -> None:
-        """Raise unless the caller is the App, by a JWT; a user's token will not do."""
+    def require_app(self) -> App:
+        """Return the App that calls, by its JWT; a user's token will not do."""
         try:
             header = self.request.headers.get("authorization")
-            verify_jwt(self.state.app, header, self.state.clock)
+            return verify_jwt(self.state.apps.all(), header, self.state.clock)
         except JwtRefusedError as refused:
             raise ApiError(refused.status, refused.message) from refused
-
-    def require_no_user(self) -> None:
-        """Raise if the caller is a user: only Apps may write this."""
-        if isinstance(self.principal(), Account):
-            raise ApiError(403, "You must authenticate via a GitHub App.")
 
     def per_page(self) -> int:
         return max(1, min(MAX_PER_PAGE, self._number("per_page", 30)))
@@ -163,9 +193,29 @@ def route(method: str, path: str, handler: Handler) -> Route:
 
     async def endpoint(request: Request) -> Response:
         call = Call(request.app.state.github, request, await request.body())
-        return await run_in_threadpool(handler, call)
+        return _unless_known(call, await run_in_threadpool(handler, call))
 
     return Route(path, endpoint, methods=[method])
+
+
+def repository_routes(method: str, path: str, handler: Handler) -> list[Route]:
+    """Return the routes to something in a repository, by its name and by its id."""
+    return [
+        route(method, "/repos/{owner}/{name}" + path, handler),
+        route(method, "/repositories/{repository_id:int}" + path, handler),
+    ]
+
+
+def _unless_known(call: Call, response: Response) -> Response:
+    """Give what was read an ETag; 304 without a body if the caller has it already."""
+    if call.request.method != "GET" or response.status_code != 200:
+        return response
+    etag = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
+    known = call.request.headers.get("if-none-match", "").removeprefix("W/")
+    if known == etag.removeprefix("W/"):
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return response
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from starlette.responses import JSONResponse, Response
 
+from sandbox.github.apps import App
 from sandbox.github.deliveries import Delivery
 from sandbox.github.representations import Json, timestamp
 from sandbox.github.rest_call import ApiError, Call, not_found, route
@@ -16,8 +17,7 @@ STATUS_CODES = {"success": range(200, 400), "failure": range(400, 600)}
 
 def get_config(call: Call) -> Response:
     """GET /app/hook/config: the secret itself is never shown."""
-    call.require_app()
-    hook = call.state.hook
+    hook = call.require_app().hook
     config: Json = {"content_type": hook.content_type, "insecure_ssl": hook.insecure_ssl}
     if hook.url is not None:
         config["url"] = hook.url
@@ -28,8 +28,7 @@ def get_config(call: Call) -> Response:
 
 def update_config(call: Call) -> Response:
     """PATCH /app/hook/config: takes effect with the next delivery."""
-    call.require_app()
-    hook, fields = call.state.hook, call.fields()
+    hook, fields = call.require_app().hook, call.fields()
     content_type = fields.get("content_type", hook.content_type)
     if content_type not in ("json", "form"):
         raise ApiError(422, "content_type must be json or form")
@@ -44,8 +43,7 @@ def update_config(call: Call) -> Response:
 
 def list_deliveries(call: Call) -> Response:
     """GET /app/hook/deliveries: every attempt, newest first."""
-    call.require_app()
-    found = call.state.deliveries.log()[::-1]
+    found = call.require_app().deliveries.retained()[::-1]
     if status := call.query("status"):
         if status not in STATUS_CODES:
             raise ApiError(422, "status must be success or failure")
@@ -60,8 +58,7 @@ def list_deliveries(call: Call) -> Response:
 
 def get_delivery(call: Call) -> Response:
     """GET /app/hook/deliveries/{id}: with what was sent and what came back."""
-    call.require_app()
-    one = _found(call)
+    _, one = _found(call)
     details: Json = {
         **_item(one),
         "url": one.url,
@@ -73,17 +70,18 @@ def get_delivery(call: Call) -> Response:
 
 def redeliver(call: Call) -> Response:
     """POST /app/hook/deliveries/{id}/attempts."""
-    call.require_app()
-    call.state.deliveries.redeliver(_found(call))
+    app, one = _found(call)
+    app.deliveries.redeliver(one)
     return JSONResponse({}, 202)
 
 
-def _found(call: Call) -> Delivery:
-    wanted = int(call.part("delivery_id"))
-    found = next((one for one in call.state.deliveries.log() if one.id == wanted), None)
+def _found(call: Call) -> tuple[App, Delivery]:
+    """Return the App that calls and the delivery in the path, if GitHub still has it."""
+    app, wanted = call.require_app(), int(call.part("delivery_id"))
+    found = next((one for one in app.deliveries.retained() if one.id == wanted), None)
     if found is None:
         raise not_found()
-    return found
+    return app, found
 
 
 def _from_cursor(deliveries: Sequence[Delivery], cursor: str) -> list[Delivery]:

@@ -8,7 +8,7 @@ from sandbox.github import git, history, representations
 from sandbox.github.refs import HEADS, TAGS
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json, node_id
-from sandbox.github.rest_call import ApiError, Call, not_found, route
+from sandbox.github.rest_call import ApiError, Call, not_found, repository_routes
 
 ONLY_SHA = "application/vnd.github.sha"
 
@@ -122,6 +122,12 @@ def list_tags(call: Call) -> Response:
     return JSONResponse(shown, headers=links)
 
 
+def require_commit(hosted: Hosted, sha: str) -> None:
+    """Raise unless *sha* is the whole name of a commit of the repository."""
+    if len(sha) != 40 or history.find_commit(hosted.path, sha) is None:
+        raise ApiError(422, f"No commit found for SHA: {sha}")
+
+
 def resolve(hosted: Hosted, name: str) -> str | None:
     """Return the commit that a branch, a tag or a sha, perhaps shortened, names."""
     refs = hosted.refs()
@@ -175,11 +181,10 @@ def _tagged_commits(hosted: Hosted) -> dict[str, str]:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{name}", get_repository),
-    route("GET", "/repositories/{repository_id:int}", get_repository),
-    route("GET", "/repos/{owner}/{name}/git/ref/{ref:path}", get_ref),
-    route("GET", "/repos/{owner}/{name}/compare/{basehead:path}", compare),
-    route("GET", "/repos/{owner}/{name}/branches", list_branches),
-    route("GET", "/repos/{owner}/{name}/tags", list_tags),
-    route("GET", "/repos/{owner}/{name}/commits/{ref:path}", get_commit),
+    *repository_routes("GET", "", get_repository),
+    *repository_routes("GET", "/git/ref/{ref:path}", get_ref),
+    *repository_routes("GET", "/compare/{basehead:path}", compare),
+    *repository_routes("GET", "/branches", list_branches),
+    *repository_routes("GET", "/tags", list_tags),
+    *repository_routes("GET", "/commits/{ref:path}", get_commit),
 ]

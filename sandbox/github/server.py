@@ -2,79 +2,112 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sandbox.github import git
-from sandbox.github.app_auth import register_app
+from sandbox.github import git, lifecycle
+from sandbox.github.apps import App, Apps
 from sandbox.github.check_runs import CheckRun, CheckRuns
-from sandbox.github.deliveries import Deliveries, Delivery, Hook
+from sandbox.github.deliveries import Delivery
 from sandbox.github.installations import Accounts, Installation, Installations
 from sandbox.github.repositories import Hosted, Repositories, Repository
 from sandbox.github.site import Site
-from sandbox.github.state import State
+from sandbox.github.state import Clock, State
 from sandbox.github.tokens import IssuedToken, Tokens
-
-HOOK_ID = 510_001
 
 
 class GitHub:
     """GitHub at *url*: the web site and git there, REST below `/api/v3` as on GHES."""
 
     def __init__(
-        self, directory: Path, *, url: str, clock: Callable[[], float] = time.time
+        self,
+        directory: Path,
+        *,
+        url: str,
+        clock: Callable[[], float] = time.time,
+        has_app: bool = True,
     ) -> None:
+        """Open; with *has_app* the first App is registered before the story begins."""
         directory.mkdir(parents=True, exist_ok=True)
-        app = register_app(directory)
-        hook = Hook(id=HOOK_ID, app_id=app.id, secret=secrets.token_hex(20))
+        own_clock = Clock(clock)
         self._state = State(
             url=url,
-            clock=clock,
-            app=app,
-            hook=hook,
+            clock=own_clock,
+            apps=Apps(directory, own_clock),
             accounts=Accounts(),
-            repositories=Repositories(directory / "repositories", url, clock),
-            installations=Installations(clock),
-            tokens=Tokens(app.id, clock),
+            repositories=Repositories(directory / "repositories", url, own_clock),
+            installations=Installations(own_clock),
+            tokens=Tokens(own_clock),
             check_runs=CheckRuns(),
-            deliveries=Deliveries(hook, clock),
         )
+        if has_app:
+            self._state.apps.add_first()
         self.url = url
         self.api_url = f"{url}/api/v3"
-        self.app_id = app.id
-        self.app_slug = app.slug
-        self.client_id = app.client_id
-        self.private_key_path = app.private_key_path
+        self.switches = self._state.switches
         self.asgi = Site(self._state)
+
+    @property
+    def apps(self) -> list[App]:
+        """Every registered App, oldest first."""
+        return self._state.apps.all()
+
+    @property
+    def app(self) -> App:
+        """The first App; all that follows here and names no App is about it."""
+        if not self.apps:
+            raise LookupError("no App is registered yet")
+        return self.apps[0]
+
+    @property
+    def app_id(self) -> int:
+        return self.app.id
+
+    @property
+    def app_slug(self) -> str:
+        return self.app.slug
+
+    @property
+    def client_id(self) -> str:
+        return self.app.client_id
+
+    @property
+    def private_key_path(self) -> Path:
+        """Where the newest private key is."""
+        if self.app.private_key_path is None:
+            raise LookupError(f"{self.app.slug} has no private key yet")
+        return self.app.private_key_path
 
     @property
     def hook_url(self) -> str | None:
         """Where webhooks go; without it they are only logged, as failed."""
-        return self._state.hook.url
+        return self.app.hook.url
 
     @hook_url.setter
     def hook_url(self, url: str | None) -> None:
-        self._state.hook.url = url
+        self.app.hook.url = url
+        self.app.hook.active = True
 
     @property
     def webhook_secret(self) -> str:
         """What webhooks are signed with."""
-        return self._state.hook.secret
+        return self.app.hook.secret
 
     @webhook_secret.setter
     def webhook_secret(self, secret: str) -> None:
-        self._state.hook.secret = secret
+        self.app.hook.secret = secret
 
     @property
     def app_permissions(self) -> dict[str, str]:
         """What the App may do wherever it is installed; a test may change it."""
-        return self._state.app.permissions
+        return self.app.permissions
 
     @app_permissions.setter
     def app_permissions(self, permissions: dict[str, str]) -> None:
-        self._state.app.permissions = permissions
+        self.app.permissions = permissions
+        for installation in self._state.installations.of(self.app.id):
+            installation.permissions = dict(permissions)
 
     @property
     def check_runs(self) -> list[CheckRun]:
@@ -84,7 +117,7 @@ class GitHub:
     @property
     def deliveries(self) -> list[Delivery]:
         """Every finished attempt to deliver a webhook, oldest first."""
-        return self._state.deliveries.log()
+        return self.app.deliveries.log()
 
     @property
     def issued_tokens(self) -> list[IssuedToken]:
@@ -99,7 +132,14 @@ class GitHub:
     def add_organization(self, login: str) -> int:
         """Add an organization with the App on all its repositories; return the installation."""
         account = self._state.accounts.add(login, type="Organization")
-        return self._state.installations.add(account).id
+        installation = self._state.installations.add(
+            account, app_id=self.app.id, permissions=self.app.permissions
+        )
+        return installation.id
+
+    def add_account(self, login: str, *, type: str = "Organization") -> None:  # noqa: A002 - GitHub's word
+        """Add an organization or a user that no App is installed on."""
+        self._state.accounts.add(login, type=type)
 
     def add_repository(
         self, full_name: str, *, private: bool = True, default_branch: str = "main"
@@ -139,20 +179,20 @@ class GitHub:
 
     def suspend(self, installation_id: int) -> None:
         """Suspend an installation: no tokens, no events."""
-        self._installation(installation_id).suspended_at = self._state.clock()
+        lifecycle.suspend(self._state, self._installation(installation_id))
 
     def unsuspend(self, installation_id: int) -> None:
         """End a suspension."""
-        self._installation(installation_id).suspended_at = None
+        lifecycle.unsuspend(self._state, self._installation(installation_id))
 
     def remove_repository_from_installation(self, installation_id: int, full_name: str) -> None:
         """Take one repository away from an installation."""
-        repository_id = self.repository(full_name).id
-        self._installation(installation_id).removed_repository_ids.add(repository_id)
+        installation = self._installation(installation_id)
+        lifecycle.remove_repository(self._state, installation, self._hosted(full_name))
 
     def close(self) -> None:
         """Stop delivering webhooks."""
-        self._state.deliveries.close()
+        self._state.apps.close()
 
     def _hosted(self, full_name: str) -> Hosted:
         hosted = self._state.repositories.find(full_name)

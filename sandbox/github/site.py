@@ -13,7 +13,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from sandbox.github import rest_app, rest_checks, rest_hook, rest_repositories
+from sandbox.github import (
+    installing,
+    registration,
+    rest_app,
+    rest_checks,
+    rest_hook,
+    rest_repositories,
+)
 from sandbox.github.git_http import GitHttp
 from sandbox.github.rest_call import ApiError, answer_error
 from sandbox.github.state import State
@@ -36,6 +43,7 @@ class Site(Starlette):
             [
                 *rest_app.ROUTES,
                 *rest_hook.ROUTES,
+                *registration.ROUTES,
                 *rest_checks.ROUTES,
                 *rest_repositories.ROUTES,
             ],
@@ -43,6 +51,8 @@ class Site(Starlette):
         )
         routes = [
             Mount(API, rest),
+            *registration.WEB_ROUTES,
+            *installing.WEB_ROUTES,
             Route("/{owner}/{name}/{endpoint:path}", GitHttp(state)),
         ]
         handlers = {ApiError: answer_error, HTTPException: answer_error}
@@ -55,7 +65,6 @@ class Site(Starlette):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        _drop_server_date(send)
         headers = Headers(scope=scope)
         rest = scope["path"].startswith(f"{API}/")
 
@@ -100,11 +109,3 @@ def _refuse(headers: Headers) -> PlainTextResponse | None:
     if headers.get("x-github-api-version", VERSIONS[0]) not in VERSIONS:
         return PlainTextResponse("The API version is not supported.", 400)
     return None
-
-
-def _drop_server_date(send: Send) -> None:
-    """Keep uvicorn from adding a Date header of its own, which would not be our clock's."""
-    cycle = getattr(send, "__self__", None)
-    defaults = getattr(cycle, "default_headers", None)
-    if cycle is not None and isinstance(defaults, list):
-        cycle.default_headers = [header for header in defaults if header[0] != b"date"]

@@ -141,7 +141,7 @@ class HookReceiver:
 
 @dataclass(frozen=True)
 class Story:
-    """A GitHub with an organization and a repository, and a clone of it."""
+    """A GitHub with an organization and a repository, and a clone of it; pushes make no suites."""
 
     github: GitHub
     git: Git
@@ -202,6 +202,7 @@ def hook() -> Iterator[HookReceiver]:
 @pytest.fixture
 def story(github: GitHub, git: Git) -> Story:
     installation_id = github.add_organization("octo-org")
+    github.switches.check_suites_on_push = False
     repository = github.add_repository("octo-org/etl")
     url = repository.clone_url.replace("://", f"://octocat:{github.user_token()}@")
     git("clone", "--quiet", url, "etl")

@@ -10,7 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.github.app_auth import JwtRefusedError, register_app, verify_jwt
+from sandbox.github.app_auth import JwtRefusedError, verify_jwt
+from sandbox.github.apps import Apps
 
 NOW = 1_800_000_000
 UNDECODABLE = "A JSON web token could not be decoded"
@@ -20,7 +21,7 @@ EXPIRED = "'Expiration time' claim ('exp') must be a numeric value representing 
 
 @pytest.fixture
 def app(tmp_path):
-    return register_app(tmp_path)
+    return Apps(tmp_path, time.time).add_first()
 
 
 def test_the_private_key_is_pkcs1_and_only_its_owners(github):
@@ -41,7 +42,7 @@ def test_the_app_is_known_by_its_client_id_and_by_its_app_id(github, rest):
         assert (app["id"], app["slug"]) == (github.app_id, github.app_slug)
         assert (app["client_id"], app["installations_count"]) == (github.client_id, 1)
         assert app["permissions"] == {"contents": "read", "metadata": "read", "checks": "write"}
-        assert app["events"] == ["push"]
+        assert app["events"] == ["push", "repository"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_a_jwt_that_is_refused(app, claims, status, message):
     encoded = jwt.encode(given, app.private_key_path.read_text(), algorithm="RS256")
 
     with pytest.raises(JwtRefusedError) as refused:
-        verify_jwt(app, f"Bearer {encoded}", lambda: NOW)
+        verify_jwt([app], f"Bearer {encoded}", lambda: NOW)
 
     assert refused.value.status == status
     assert refused.value.message.startswith(message)
@@ -80,7 +81,7 @@ def test_a_jwt_at_the_limit_is_taken(app, claims):
     given = {"iat": NOW - 60, "exp": NOW + 300, "iss": app.client_id, **claims}
     encoded = jwt.encode(given, app.private_key_path.read_text(), algorithm="RS256")
 
-    verify_jwt(app, f"Bearer {encoded}", lambda: NOW)
+    verify_jwt([app], f"Bearer {encoded}", lambda: NOW)
 
 
 def test_a_jwt_of_another_key_is_refused(github, rest):
