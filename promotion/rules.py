@@ -6,9 +6,10 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
-from wcmatch import glob
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 TAG = "tag:"
 
@@ -44,11 +45,15 @@ def deciding_rule(path: str, rules: Sequence[Rule]) -> Rule:
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
+    from wcmatch import glob  # 30 ms that a hook without rules need not wait for
+
     return bool(glob.globmatch(path, tuple(patterns), flags=glob.GLOBSTAR | glob.DOTGLOB))
 
 
 def version(tag: str) -> Version | None:
     """Return the version that a tag names ("v1.2.3", "release-2.0"), or None."""
+    from packaging.version import InvalidVersion, Version
+
     digits = next((place for place, char in enumerate(tag) if char.isdecimal()), None)
     if digits is None:
         return None

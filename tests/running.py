@@ -92,7 +92,7 @@ class Developer:
     def __init__(self, sandbox, directory: Path, repository: str = "octo-org/etl"):
         self.directory = directory
         basic = base64.b64encode(f"octocat:{sandbox.user_token}".encode()).decode()
-        self._environ = environment(
+        self.environ = environment(
             HOME=str(directory.parent),
             GIT_CONFIG_NOSYSTEM="1",
             GIT_SSL_CAINFO=str(sandbox.certificate.ca_path),
@@ -108,25 +108,25 @@ class Developer:
         )
         url = sandbox.github.repository(repository).clone_url
         subprocess.run(
-            ("git", "clone", "-q", url, str(directory)), check=True, env=self._environ, timeout=60
+            ("git", "clone", "-q", url, str(directory)), check=True, env=self.environ, timeout=60
         )
 
     def git(self, *arguments: str) -> str:
         ran = subprocess.run(
             ("git", "-C", str(self.directory), *arguments),
             check=True,
-            env=self._environ,
+            env=self.environ,
             capture_output=True,
             text=True,
             timeout=60,
         )
         return ran.stdout.strip()
 
-    def commit(self, name: str = "jobs/new.py", text: str = "rows = 2\n") -> str:
-        """Commit one file, and return the commit."""
+    def commit(self, name: str = "jobs/new.py", text: str = "") -> str:
+        """Commit one file, with a content of its own unless told, and return the commit."""
         path = self.directory / name
         path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_text(text)
+        path.write_text(text or f"rows = {time.time_ns()}\n")
         self.git("add", name)
         self.git("commit", "-q", "-m", f"Change {name}")
         return self.git("rev-parse", "HEAD")
