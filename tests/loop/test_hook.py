@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import pytest
 from running import Developer, wait_until
 
@@ -33,11 +34,15 @@ def sandbox(tmp_path_factory):
 def developer(sandbox, tmp_path):
     developer = Developer(sandbox, tmp_path / "clone")
     place = sandbox.places[0]
+    # The sandbox's authority beside the usual ones: hook environments come from a registry.
+    usual = Path(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+    bundle = tmp_path / "authorities.pem"
+    bundle.write_text(usual.read_text() + sandbox.certificate.ca_path.read_text())
     developer.environ.update(
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         DATABRICKS_HOST=place.workspace.url,
         DATABRICKS_TOKEN=place.token,
-        REQUESTS_CA_BUNDLE=str(sandbox.certificate.ca_path),
+        REQUESTS_CA_BUNDLE=str(bundle),
         BRICKPUSH_STATE_DIR=str(tmp_path / "state"),
         XDG_CONFIG_HOME=str(tmp_path / "config"),
         XDG_CACHE_HOME=str(tmp_path / "cache"),
