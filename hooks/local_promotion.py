@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from hooks.folder_cache import FolderCache
 from hooks.identity.candidates import Candidate, candidates
 from hooks.identity.clouds import ca_path
 from hooks.identity.connection import Connection, NeedsLoginError
 from hooks.settings import load_settings
+from promotion.clock import SystemClock
 from promotion.databricks import Databricks
 from promotion.discovery import survey
 from promotion.errors import ConfigError, PromotionError, SignInError
@@ -18,11 +20,12 @@ from promotion.failures import in_words
 from promotion.git_credential import GitToken
 from promotion.http import Http, open_session
 from promotion.outcome import Conclusion
+from promotion.pace import Pace
 from promotion.plan import Mapped, plan
 from promotion.promote import Contains
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey, repository_key
-from promotion.workspace import Helpers, Progress, Report, Workspace, promote_in_workspace
+from promotion.workspace import Helpers, Progress, Report, Workspace, promote_and_catch_up
 
 _Given = TypeVar("_Given")
 _Got = TypeVar("_Got")
@@ -153,7 +156,7 @@ def promote_everywhere(
         helpers = Helpers(
             tokens=entrance.tokens, contains=contains, progress=progress or Progress()
         )
-        return promote_in_workspace(push, keys, entrance.workspace, helpers)
+        return promote_and_catch_up(push, keys, entrance.workspace, helpers)
 
     return entrances.run(carry_out)
 
@@ -194,9 +197,13 @@ def key_of(url: str) -> RepositoryKey:
 
 def _entrance(connection: Connection, trusted: str | None, environ: Mapping[str, str]) -> Entrance:
     http = Http(
-        connection.host, session=open_session(trusted), authorization=connection.authorization
+        connection.host,
+        session=open_session(trusted),
+        authorization=connection.authorization,
+        pace=Pace(SystemClock()),
     )
-    workspace = Workspace(connection.name, Databricks(http), roots=connection.roots)
+    memory = FolderCache.of(connection.host, connection.identity, connection.roots)
+    workspace = Workspace(connection.name, Databricks(http), roots=connection.roots, memory=memory)
     git_token = environ.get("BRICKPUSH_GIT_TOKEN")
     if not (git_token and connection.service_principal):
         return Entrance(workspace, connection.identity)

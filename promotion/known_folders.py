@@ -89,6 +89,13 @@ class KnownFolders:
         self._thread = threading.Thread(target=self._refresh, name="refresh", daemon=True)
         self._thread.start()
 
+    def settle(self) -> bool:
+        """Wait for a refresh that runs beside; say whether one has brought something to know."""
+        if self._thread is None:
+            return False
+        self._thread.join()
+        return self.problem is None
+
     def _refresh(self) -> None:
         try:
             self.refreshed()

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from promotion.clock import Clock, SystemClock
 from promotion.credential_slot import CredentialSlot, TokenSource
@@ -109,18 +109,52 @@ def promote_in_workspace(
     `problem`.
     """
     helpers = helpers or Helpers()
+    nothing = Report(workspace.name, workspace.host)
     try:
         seen = workspace.known.known()
         workspace.known.refresh_beside()
-        tags = helpers.tags() if push.tag is not None else {}
+        return _promote(push, repositories, workspace, helpers, seen, nothing)
     except PromotionError as exc:
         reason, next_step = in_words(exc)
-        return Report(workspace.name, workspace.host, problem=reason, next_step=next_step)
+        return replace(nothing, problem=reason, next_step=next_step)
+
+
+def promote_and_catch_up(
+    push: Push,
+    repositories: Sequence[RepositoryKey],
+    workspace: Workspace,
+    helpers: Helpers | None = None,
+) -> Report:
+    """Do the same, then wait for the refresh and promote what it has found besides.
+
+    For a process that ends afterwards; the service has a memory that owes what appears.
+    """
+    helpers = helpers or Helpers()
+    report = promote_in_workspace(push, repositories, workspace, helpers)
+    if report.problem or not workspace.known.settle():
+        return report
+    seen = workspace.known.known()
+    return _promote(push, repositories, workspace, helpers, seen, report)
+
+
+def _promote(
+    push: Push,
+    repositories: Sequence[RepositoryKey],
+    workspace: Workspace,
+    helpers: Helpers,
+    seen: Survey,
+    before: Report,
+) -> Report:
+    """Carry out what *before* has not yet; return the report of both."""
+    tags = helpers.tags() if push.tag is not None else {}
     decisions = tuple(plan(push, Mapped(repositories, workspace.rules, tags), seen.folders))
-    helpers.progress.planned(decisions)
+    tried = {outcome.folder.id for outcome in before.outcomes}
+    fresh = [decision for decision in decisions if decision.folder.id not in tried]
+    helpers.progress.planned(fresh)
     access = _Access(workspace, helpers.tokens, repositories, seen.folders)
-    outcomes = _carry_out(decisions, workspace, access, helpers)
-    return Report(workspace.name, workspace.host, decisions, outcomes, seen.blind_spots)
+    outcomes = [*before.outcomes, *_carry_out(fresh, workspace, access, helpers)]
+    ordered = tuple(sorted(outcomes, key=lambda outcome: outcome.folder.path))
+    return replace(before, decisions=decisions, outcomes=ordered, blind_spots=seen.blind_spots)
 
 
 class _Access:
@@ -189,10 +223,10 @@ def _neighbours(
 
 def _carry_out(
     decisions: Sequence[Decision], workspace: Workspace, access: _Access, helpers: Helpers
-) -> tuple[Outcome, ...]:
+) -> list[Outcome]:
     moving = [decision for decision in decisions if decision.moves]
     if not moving:
-        return ()
+        return []
     # The slowest first, so that none of them begins when all others have ended.
     moving.sort(key=lambda each: -workspace.seconds.get(each.folder.id, 0.0))
     promoter = Promoter(workspace.databricks, helpers.clock, access, helpers.contains)
@@ -205,4 +239,4 @@ def _carry_out(
             workspace.seconds[outcome.folder.id] = outcome.seconds
             helpers.progress.ended(outcome)
             outcomes.append(outcome)
-    return tuple(sorted(outcomes, key=lambda outcome: outcome.folder.path))
+    return outcomes

@@ -46,8 +46,12 @@ class Browser:
     def submit(self, shown: requests.Response, **typed: object) -> requests.Response:
         """Press the only button of the page."""
         [action] = re.findall(r'<form method="post" action="([^"]*)"', shown.text)
-        inputs = re.findall(r'<input [^>]*name="([^"]*)" value="([^"]*)"([^>]*)', shown.text)
-        filled = {name: unescape(value) for name, value, _ in inputs if name != "repository_ids"}
+        inputs = re.findall(r'<input ([^>]*)name="([^"]*)" value="([^"]*)"([^>]*)', shown.text)
+        filled = {
+            name: unescape(value)
+            for before, name, value, after in inputs
+            if not re.search("radio|checkbox", before) or "checked" in after
+        }
         return self.post(unescape(action), **{**filled, **typed})
 
 
@@ -108,7 +112,7 @@ def test_an_app_is_registered_in_the_browser_and_converted_once(bare, browser):
     assert len(app["client_secret"]) == 40
 
 
-def test_the_stand_in_is_that_app_from_then_on(bare, browser, clock):
+def test_the_stand_in_is_that_app_from_then_on(bare, browser, clock, until):
     _, query = query_of(register(bare, browser))
     app = convert(bare, browser, query["code"]).json()
     page = browser.get(f"{app['html_url']}/installations/new?state=s1")
@@ -130,23 +134,15 @@ def test_the_stand_in_is_that_app_from_then_on(bare, browser, clock):
         "state": "s1",
     }
     assert (found["app_id"], found["account"]["login"]) == (app["id"], "octo-org")
-    assert [delivery.event for delivery in _delivered(bare, 2)] == ["ping", "installation"]
+    until(lambda: len(bare.deliveries) == 2)
+    assert [delivery.event for delivery in bare.deliveries] == ["ping", "installation"]
     created = bare.deliveries[1]
     assert (created.action, created.status) == ("created", "failed to connect to host")
     names = [one["full_name"] for one in created.payload["repositories"]]
     assert names == ["octo-org/etl", "octo-org/other"]
 
 
-def _delivered(github, count):
-    import time
-
-    deadline = time.monotonic() + 20
-    while len(github.deliveries) < count and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return github.deliveries
-
-
-def test_only_chosen_repositories_and_a_second_choice(bare, browser):
+def test_only_chosen_repositories_and_a_second_choice(bare, browser, until):
     _, query = query_of(register(bare, browser, {**GOOD, "setup_url": None}))
     app = convert(bare, browser, query["code"]).json()
     url = f"{bare.url}/github-apps/{app['slug']}/installations/new"
@@ -165,8 +161,8 @@ def test_only_chosen_repositories_and_a_second_choice(bare, browser):
     shown = browser.get(where).text
     assert "octo-org/other" in shown
     assert "octo-org/etl" not in shown
-    events = [(one.event, one.action) for one in _delivered(bare, 4)]
-    assert events == [
+    until(lambda: len(bare.deliveries) == 4)
+    assert [(one.event, one.action) for one in bare.deliveries] == [
         ("ping", None),
         ("installation", "created"),
         ("installation_repositories", "added"),
@@ -244,7 +240,7 @@ def without(*names, **changes):
 @pytest.mark.parametrize(
     ("manifest", "problem"),
     [
-        pytest.param(without("url"), '"url" wasn\'t supplied.', id="no url"),
+        pytest.param(without("url", "hook_attributes"), '"url" wasn\'t supplied.', id="no url"),
         pytest.param(
             without(hook_attributes={"active": False}), '"url" wasn\'t supplied.', id="no hook url"
         ),

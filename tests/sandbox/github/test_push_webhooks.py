@@ -196,7 +196,12 @@ def test_only_the_installed_and_not_suspended_app_is_told(hooked, hook):
 
     push(hooked, "main:refs/heads/seen")
 
-    assert received(hook)["ref"] == "refs/heads/seen"
+    told = [received(hook) for _ in range(3)]
+    assert [one.get("action") or one["ref"] for one in told] == [
+        "suspend",
+        "unsuspend",
+        "refs/heads/seen",
+    ]
 
 
 def test_git_does_not_wait_for_the_hook(hooked, hook):
