@@ -75,14 +75,18 @@ class Databricks:
         branch: str | None = None,
         tag: str | None = None,
         discard: bool = False,
+        git_credential_id: int | None = None,
     ) -> None:
         """Check out the head of *branch* (or *tag*), and return when git has ended.
 
-        *discard* deletes whatever is not committed in the Git folder.
+        *discard* deletes whatever is not committed in the Git folder. *git_credential_id* names
+        one of the caller's Git credentials, where several fit.
         """
         body: dict[str, Any] = {"branch": branch} if branch is not None else {"tag": tag}
         if discard:
             body["dangerously_force_discard_all"] = True
+        if git_credential_id is not None:
+            body["git_credential_id"] = git_credential_id
         self._http.call("PATCH", f"/api/2.0/repos/{repo_id}", json=body, read_seconds=GIT_SECONDS)
 
     def create_git_folder(

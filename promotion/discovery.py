@@ -10,6 +10,7 @@ from typing import Protocol
 from promotion.databricks import MOUNT, WorkspaceObject
 from promotion.errors import ApiError
 from promotion.git_folder import GitFolder
+from promotion.pace import give_way
 
 ROOTS = ("/Repos", "/Users", "/Shared")
 AT_ONCE = 4  # directories that are read at the same time
@@ -44,12 +45,13 @@ def survey(catalogue: Catalogue, roots: Iterable[str] = ROOTS) -> Survey:
 
     Two ways, since neither is complete: the Repos list, page by page, and a walk through the
     workspace's directories, which finds the folders with the Git CLI enabled that the list
-    leaves out. A root that is not there at all is a blind spot; other errors are raised.
+    leaves out. A root that is not there at all is a blind spot; other errors are raised. Every
+    call gives way to those of promotions.
     """
     found = _Found()
-    with ThreadPoolExecutor(AT_ONCE, "survey") as pool:
+    with ThreadPoolExecutor(AT_ONCE, "survey", give_way) as pool:
         for root in roots:
-            found.list_under(catalogue, root)
+            pool.submit(found.list_under, catalogue, root).result()
             _walk(catalogue, root, found, pool)
     ordered = tuple(sorted(found.folders.values(), key=lambda folder: folder.path))
     return Survey(ordered, tuple(found.blind_spots))

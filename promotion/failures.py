@@ -17,6 +17,7 @@ class Failure:
     next_step: str
     conclusion: Conclusion = Conclusion.FAILURE
     credential: bool = False  # whether another Git credential may help
+    ambiguous: bool = False  # whether naming one of several Git credentials may help
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ ROWS = (
         Failure(
             "several Git credentials fit and none is the default",
             "mark one as the default under Settings > Linked accounts",
+            ambiguous=True,
         ),
         error_codes=("GIT_CLI_CANNOT_CHOOSE_CREDENTIAL",),
         message=r"cannot choose .*credential|multiple git credentials",

@@ -47,13 +47,17 @@ def store_git_credential(credentials: GitCredentials, *, provider: str, token: G
             raise
 
 
-def _update(credentials: GitCredentials, provider: str, token: GitToken) -> bool:
+def find_git_credential(credentials: GitCredentials, provider: str) -> GitCredential | None:
+    """Return the caller's Git credential for *provider*; of several (users) the default one."""
     wanted = provider.casefold()
     found = [c for c in credentials.list_git_credentials() if c.provider.casefold() == wanted]
-    if not found:
+    return next((c for c in found if c.default), found[0] if found else None)
+
+
+def _update(credentials: GitCredentials, provider: str, token: GitToken) -> bool:
+    chosen = find_git_credential(credentials, provider)
+    if chosen is None:
         return False
-    # A user may hold several; the default one is what a pull uses.
-    chosen = next((c for c in found if c.default), found[0])
     credentials.update_git_credential(
         chosen.id, provider=provider, username=token.username, token=token.token
     )

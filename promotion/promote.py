@@ -42,7 +42,13 @@ class GitFolders(Protocol):
 
     def get_git_folder(self, repo_id: int) -> GitFolder | None: ...
     def update_git_folder(
-        self, repo_id: int, *, branch: str | None, tag: str | None, discard: bool
+        self,
+        repo_id: int,
+        *,
+        branch: str | None,
+        tag: str | None,
+        discard: bool,
+        git_credential_id: int | None,
     ) -> None: ...
 
 
@@ -55,6 +61,10 @@ class GitAccess(Protocol):
 
     def renew(self, folder: GitFolder) -> bool:
         """Replace a credential that was refused; False where it is not ours to replace."""
+        ...
+
+    def choose(self, folder: GitFolder) -> int | None:
+        """Return the id of one of several Git credentials that fit; None where none does."""
         ...
 
 
@@ -130,13 +140,22 @@ class _Move:
                 self._send(folder, discard=True)
             elif failure.credential and self.to.access.renew(folder):
                 self._send(folder, discard=False)
+            elif failure.ambiguous and (chosen := self.to.access.choose(folder)) is not None:
+                self._send(folder, discard=False, git_credential_id=chosen)
             else:
                 raise
 
-    def _send(self, folder: GitFolder, *, discard: bool) -> None:
+    def _send(
+        self, folder: GitFolder, *, discard: bool, git_credential_id: int | None = None
+    ) -> None:
         self.to.access.ensure(folder)
-        branch, tag = self.destination.branch, self.destination.tag
-        self.to.folders.update_git_folder(folder.id, branch=branch, tag=tag, discard=discard)
+        self.to.folders.update_git_folder(
+            folder.id,
+            branch=self.destination.branch,
+            tag=self.destination.tag,
+            discard=discard,
+            git_credential_id=git_credential_id,
+        )
 
     def _watch(self, known: GitFolder) -> Outcome:
         """Look until git, whose answer was lost, has moved the folder; never send it again."""

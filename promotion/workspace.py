@@ -15,6 +15,7 @@ from promotion.databricks import Databricks
 from promotion.discovery import ROOTS, BlindSpot, Survey, survey
 from promotion.errors import CredentialError, PromotionError
 from promotion.failures import in_words
+from promotion.git_credential import find_git_credential
 from promotion.git_folder import GitFolder
 from promotion.known_folders import KnownFolders, Memory, NoMemory
 from promotion.outcome import Outcome
@@ -210,6 +211,13 @@ class _Access:
             return False
         self._workspace.slot(folder.provider).forget(self._numbers[folder.id])
         return True
+
+    def choose(self, folder: GitFolder) -> int | None:
+        """Return the id of a Git credential for the folder's provider, where there is one."""
+        if folder.provider is None:
+            return None
+        found = find_git_credential(self._workspace.databricks, folder.provider)
+        return found.id if found is not None else None
 
 
 def _neighbours(

@@ -66,6 +66,7 @@ class InMemoryFolders:
         self.folders = {folder.id: folder for folder in folders}
         self.tip = tip
         self.updates: list[tuple[int, bool]] = []  # id, whether edits were to be discarded
+        self.credential_ids: list[int | None] = []
         self.errors: list[Exception] = []  # raised by the next updates, before any effect
         self.stale_reads = 0  # reads that still show the old head after an update
         self.before_read: Callable[[], None] = lambda: None
@@ -79,8 +80,15 @@ class InMemoryFolders:
         return self.folders.get(repo_id)
 
     def update_git_folder(
-        self, repo_id: int, *, branch: str | None, tag: str | None = None, discard: bool = False
+        self,
+        repo_id: int,
+        *,
+        branch: str | None,
+        tag: str | None = None,
+        discard: bool = False,
+        git_credential_id: int | None = None,
     ) -> None:
+        self.credential_ids.append(git_credential_id)
         self.updates.append((repo_id, discard))
         if self.errors:
             raise self.errors.pop(0)

@@ -198,6 +198,31 @@ def test_a_managed_identity(stand_in, sign_in, monkeypatch, client_id):
     assert client_of(stand_in, sign_in(identity)) == known.client_id
 
 
+def test_a_managed_identity_of_an_app_service(stand_in, sign_in, monkeypatch):
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    known = stand_in.add_principal(stand_in.add_tenant())
+    stand_in.use_as_managed_identity(known)
+    asked = []
+
+    async def token(request):
+        asked.append((request.headers["x-identity-header"], request.query_params["resource"]))
+        return JSONResponse({"access_token": "t0ken", "expires_on": "9999999999", "resource": "r"})
+
+    listener = Listener(None)
+    listener.serve(Starlette(routes=[Route("/token", token)]))
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{listener.url}/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "s3cret")
+    for name in ("MSI_ENDPOINT", "MSI_SECRET", "IDENTITY_SERVER_THUMBPRINT"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert sign_in(ManagedIdentity()).authorization() == "Bearer t0ken"
+    assert asked == [("s3cret", "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d")]
+    listener.close()
+
+
 def test_a_token_is_asked_for_once_until_it_is_forgotten(stand_in, sign_in):
     entra = sign_in(principal_with(stand_in))
     before = len(stand_in.token_requests)

@@ -34,6 +34,9 @@ class StoredAccess:
         self.renewals -= 1
         return self.renewals >= 0
 
+    def choose(self, folder):
+        return 7
+
 
 def a_promoter(folders, *, contains=nobody_knows, clock=None, access=None):
     return Promoter(folders, clock or StillClock(), access or StoredAccess(), contains)
@@ -236,3 +239,11 @@ def test_a_refused_credential_that_is_not_ours_is_reported():
 
     assert conclusion is Conclusion.FAILURE
     assert reason == "GitHub refused the stored Git credential: it is wrong or has expired"
+
+
+def test_one_of_several_credentials_is_named_where_none_is_the_default():
+    folders = InMemoryFolders(a_folder())
+    folders.errors = [an_api_error(400, "GIT_CLI_CANNOT_CHOOSE_CREDENTIAL")]
+
+    assert ends(folders) == (Conclusion.SUCCESS, "at 0000000")
+    assert folders.credential_ids == [None, 7]
