@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 from databricks.sdk import WorkspaceClient
+from databricks.sdk.config import Config
+from databricks.sdk.environments import (
+    ARM_DATABRICKS_RESOURCE_ID,
+    AzureEnvironment,
+    Cloud,
+    DatabricksEnvironment,
+)
 from databricks.sdk.errors import NotFound, PermissionDenied
 from databricks.sdk.service.workspace import ObjectType
 
@@ -73,3 +80,32 @@ def test_a_missing_credential_is_a_permission_that_is_denied(workspace, client, 
 
 def test_the_caller_is_known(client):
     assert client.current_user.me().user_name == "ada@octo.example"
+
+
+def test_a_service_principal_signs_in_with_its_client_secret(
+    workspace, entra, remote, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none.cfg"))
+    known = entra.add_principal(entra.add_tenant())
+    workspace.add_service_principal(known.client_id)
+    workspace.grant(known.client_id, "/Shared")
+    workspace.add_git_folder("/Shared/etl", remote.url, source=remote.path)
+    audience = "https://management.core.windows.net/"
+    azure = AzureEnvironment("here", audience, audience, f"{entra.url}/")
+    client = WorkspaceClient(
+        config=Config(
+            host=workspace.url,
+            azure_tenant_id=known.tenant_id,
+            azure_client_id=known.client_id,
+            azure_client_secret=known.client_secret,
+            auth_type="azure-client-secret",
+            databricks_environment=DatabricksEnvironment(
+                Cloud.AZURE, "", ARM_DATABRICKS_RESOURCE_ID, azure
+            ),
+        )
+    )
+
+    listed = [folder.path for folder in client.repos.list(path_prefix="/Shared")]
+
+    assert listed == ["/Shared/etl"]
+    assert known.client_id in {request.principal for request in workspace.requests}
