@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.github import keys
@@ -73,6 +74,13 @@ class App:
         self.public_keys[keys.fingerprint(public)] = public
         self.private_key_path = path
         return pem
+
+    def delete_key(self, path: Path) -> None:
+        """Forget a key by its private half, which is removed."""
+        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        assert isinstance(private, rsa.RSAPrivateKey)
+        del self.public_keys[keys.fingerprint(private.public_key())]
+        path.unlink()
 
     def hears(self, event: str, action: str | None = None) -> bool:
         """Say whether events of this kind are sent to the App's webhook."""
@@ -148,8 +156,7 @@ class Apps:
 
     def add_key(self, app: App) -> str:
         """Give the App one more key; return its private half."""
-        number = len(list(self._directory.glob(f"{app.slug}.*.private-key.pem"))) + 1
-        path = self._directory / f"{app.slug}.{number}.private-key.pem"
+        path = self._directory / f"{app.slug}.{secrets.token_hex(4)}.private-key.pem"
         return app.add_key(keys.new_key(), path)
 
     def give_code(self, app: App) -> str:

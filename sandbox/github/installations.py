@@ -27,7 +27,7 @@ class Installation:
     app_id: int
     account: Account
     created_at: float
-    permissions: Mapping[str, str]  # what the account's owner has accepted
+    permissions: Mapping[str, str]  # accepted by the account's owner; shared with the App's own
     repository_ids: set[int] | None = None  # None: all, also those still to come
     suspended_at: float | None = None
 
@@ -88,7 +88,7 @@ class Installations:
             app_id=app_id,
             account=account,
             created_at=self._clock(),
-            permissions=dict(permissions),
+            permissions=permissions,
             repository_ids=None if repository_ids is None else set(repository_ids),
         )
         self._by_id[installation.id] = installation

@@ -9,7 +9,7 @@ from sandbox.github.apps import App
 from sandbox.github.installations import Account
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import installation_page
-from sandbox.github.rest_call import not_found
+from sandbox.github.rest_errors import not_found
 from sandbox.github.state import State
 from sandbox.github.web_call import Visit, lead_to, page, web_route
 

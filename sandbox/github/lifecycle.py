@@ -42,7 +42,7 @@ def unsuspend(state: State, installation: Installation) -> None:
 
 def accept_permissions(state: State, installation: Installation) -> None:
     """Let the account's owner accept what the App asks for by now."""
-    installation.permissions = dict(state.app_of(installation).permissions)
+    installation.permissions = state.app_of(installation).permissions
     announce_installation(state, installation, "new_permissions_accepted")
 
 

@@ -10,7 +10,8 @@ from sandbox.github import pages, representations
 from sandbox.github.announcements import announce_ping
 from sandbox.github.apps import App, NameTakenError
 from sandbox.github.manifest import Manifest, ManifestInvalidError, read_manifest
-from sandbox.github.rest_call import Call, not_found, route
+from sandbox.github.rest_call import Call, route
+from sandbox.github.rest_errors import not_found
 from sandbox.github.state import State
 from sandbox.github.web_call import Visit, lead_to, page, web_route
 

@@ -10,7 +10,8 @@ from sandbox.github import lifecycle, representations
 from sandbox.github.installations import Account, Installation
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json, timestamp
-from sandbox.github.rest_call import ApiError, Call, not_found, repository_routes, route
+from sandbox.github.rest_call import Call, repository_routes, route
+from sandbox.github.rest_errors import ApiError, not_found
 from sandbox.github.tokens import IssuedToken, grants
 
 MAX_REPOSITORIES = 500  # in one token

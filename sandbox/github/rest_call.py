@@ -13,54 +13,18 @@ from typing import TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.github.app_auth import JwtRefusedError, verify_jwt
 from sandbox.github.apps import App
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json
+from sandbox.github.rest_errors import ApiError, not_found
 from sandbox.github.state import Principal, State
 
-DOCUMENTATION = "https://docs.github.com/rest"
 MAX_PER_PAGE = 100
 T = TypeVar("T")
-
-
-class ApiError(Exception):
-    """An answer that is an error, in GitHub's shape."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        errors: Sequence[Mapping[str, object]] = (),
-        headers: Mapping[str, str] | None = None,
-        url: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        body: Json = {
-            "message": message,
-            "documentation_url": DOCUMENTATION,
-            "status": str(status),
-        }
-        if errors:
-            body["errors"] = list(errors)
-        if url is not None:
-            body["url"] = url
-        self.response = JSONResponse(body, status, headers)
-
-
-def not_found() -> ApiError:
-    """Return the error for what does not exist, or must not be known to exist."""
-    return ApiError(404, "Not Found")
-
-
-def invalid(resource: str, field: str, message: str, code: str = "invalid") -> ApiError:
-    """Return the error for a field that GitHub does not take."""
-    problem = {"resource": resource, "field": field, "code": code, "message": message}
-    return ApiError(422, "Validation Failed", errors=[problem])
 
 
 @dataclass(frozen=True)

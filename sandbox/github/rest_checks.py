@@ -11,7 +11,8 @@ from sandbox.github.check_run_rules import CheckRunInvalidError
 from sandbox.github.check_runs import CheckRun
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json, timestamp
-from sandbox.github.rest_call import ApiError, Call, invalid, not_found, repository_routes
+from sandbox.github.rest_call import Call, repository_routes
+from sandbox.github.rest_errors import ApiError, invalid, not_found
 from sandbox.github.rest_repositories import require_commit, resolve
 from sandbox.github.tokens import IssuedToken
 

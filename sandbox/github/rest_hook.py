@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from sandbox.github.apps import App
 from sandbox.github.deliveries import Delivery
 from sandbox.github.representations import Json, timestamp
-from sandbox.github.rest_call import ApiError, Call, not_found, route
+from sandbox.github.rest_call import Call, route
+from sandbox.github.rest_errors import ApiError, not_found
 
 CURSOR = "v1_"
 STATUS_CODES = {"success": range(200, 400), "failure": range(400, 600)}

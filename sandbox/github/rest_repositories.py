@@ -8,7 +8,8 @@ from sandbox.github import git, history, representations
 from sandbox.github.refs import HEADS, TAGS
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json, node_id
-from sandbox.github.rest_call import ApiError, Call, not_found, repository_routes
+from sandbox.github.rest_call import Call, repository_routes
+from sandbox.github.rest_errors import ApiError, not_found
 
 ONLY_SHA = "application/vnd.github.sha"
 

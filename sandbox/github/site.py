@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import uuid
 from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,16 +17,19 @@ from sandbox.github import (
     registration,
     rest_app,
     rest_checks,
+    rest_deployments,
     rest_hook,
     rest_repositories,
+    rest_statuses,
 )
 from sandbox.github.git_http import GitHttp
-from sandbox.github.rest_call import ApiError, answer_error
+from sandbox.github.rest_call import answer_error
+from sandbox.github.rest_errors import ApiError
 from sandbox.github.state import State
+from sandbox.github.tokens import IssuedToken
 
 API = "/api/v3"
 VERSIONS = ("2022-11-28", "2026-03-10")
-RATE_LIMIT = 5000  # requests an hour, counted and told but not enforced
 NO_USER_AGENT = (
     "Request forbidden by administrative rules. "
     "Please make sure your request has a User-Agent header."
@@ -45,6 +47,8 @@ class Site(Starlette):
                 *rest_hook.ROUTES,
                 *registration.ROUTES,
                 *rest_checks.ROUTES,
+                *rest_statuses.ROUTES,
+                *rest_deployments.ROUTES,
                 *rest_repositories.ROUTES,
             ],
             redirect_slashes=False,
@@ -59,7 +63,6 @@ class Site(Starlette):
         super().__init__(routes=routes, exception_handlers=handlers)
         self.router.redirect_slashes = False
         self.state.github = state
-        self._requests_by: collections.Counter[str] = collections.Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,39 +70,44 @@ class Site(Starlette):
             return
         headers = Headers(scope=scope)
         rest = scope["path"].startswith(f"{API}/")
+        caller = self._caller(headers.get("authorization", ""))
 
         async def finish(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._complete(headers, MutableHeaders(scope=message), rest=rest)
+                answer = MutableHeaders(scope=message)
+                answer["Date"] = formatdate(self.state.github.clock(), usegmt=True)
+                if rest:
+                    self._complete(headers, answer, caller, message["status"])
                 record = (scope["method"], scope["path"], message["status"])
                 self.state.github.requests.append(record)
             await send(message)
 
-        if rest and (refusal := _refuse(headers)) is not None:
+        if rest and (refusal := self._refusal(headers, scope, caller)) is not None:
             await refusal(scope, receive, finish)
             return
         await super().__call__(scope, receive, finish)
 
-    def _complete(self, asked: Headers, answer: MutableHeaders, *, rest: bool) -> None:
-        """Add the headers that GitHub sends with every answer."""
-        now = self.state.github.clock()
-        answer["Date"] = formatdate(now, usegmt=True)
-        if not rest:
-            return
-        caller = asked.get("authorization", "")
-        self._requests_by[caller] += 1
-        used = self._requests_by[caller]
-        answer.update(
-            {
-                "X-GitHub-Api-Version-Selected": asked.get("x-github-api-version", VERSIONS[0]),
-                "X-GitHub-Request-Id": uuid.uuid4().hex.upper(),
-                "X-RateLimit-Limit": str(RATE_LIMIT),
-                "X-RateLimit-Remaining": str(max(0, RATE_LIMIT - used)),
-                "X-RateLimit-Used": str(used),
-                "X-RateLimit-Reset": str(int(now) + 3600),
-                "X-RateLimit-Resource": "core",
-            }
-        )
+    def _caller(self, authorization: str) -> str:
+        """Return whose requests are counted together: an installation's, whichever token."""
+        token = self.state.github.tokens.find(authorization.partition(" ")[2].strip())
+        if isinstance(token, IssuedToken):
+            return f"installation {token.installation_id}"
+        return authorization
+
+    def _refusal(self, headers: Headers, scope: Scope, caller: str) -> Response | None:
+        if (unseen := _refuse(headers)) is not None:
+            return unseen
+        limits = self.state.github.limits
+        error = limits.refusal(scope["method"], scope["path"], caller)
+        return None if error is None else error.response
+
+    def _complete(self, asked: Headers, answer: MutableHeaders, caller: str, status: int) -> None:
+        """Add the headers that GitHub sends with every answer of REST."""
+        version = asked.get("x-github-api-version", VERSIONS[0])
+        answer["X-GitHub-Api-Version-Selected"] = version
+        answer["X-GitHub-Request-Id"] = uuid.uuid4().hex.upper()
+        for name, value in self.state.github.limits.count(caller, status).items():
+            answer.setdefault(name, value)
 
 
 def _refuse(headers: Headers) -> PlainTextResponse | None:

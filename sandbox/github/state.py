@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from sandbox.github.apps import App, Apps
 from sandbox.github.check_runs import CheckRuns
+from sandbox.github.deployments import Deployments
 from sandbox.github.installations import Account, Accounts, Installation, Installations
+from sandbox.github.limits import Limits
 from sandbox.github.repositories import Hosted, Repositories
+from sandbox.github.statuses import Statuses
 from sandbox.github.tokens import IssuedToken, Tokens, grants
 
 Principal = IssuedToken | Account  # an App on an installation, or a user
@@ -46,6 +49,9 @@ class State:
     installations: Installations
     tokens: Tokens
     check_runs: CheckRuns
+    statuses: Statuses
+    deployments: Deployments
+    limits: Limits
     switches: Switches = field(default_factory=Switches)
     signed_in: str = "octocat"  # the user in front of the web pages
     requests: list[tuple[str, str, int]] = field(default_factory=list)

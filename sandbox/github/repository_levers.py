@@ -1,0 +1,116 @@
+"""Levers for tests: repositories and what is reported on their commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sandbox.github import git, representations
+from sandbox.github.announcements import announce_repository
+from sandbox.github.check_announcements import announce_rerequested_suite, announce_run
+from sandbox.github.check_runs import CheckRun
+from sandbox.github.levers import Levers
+from sandbox.github.repositories import Hosted, Repository
+
+
+class RepositoryLevers(Levers):
+    """The repositories, their commits and check runs."""
+
+    @property
+    def check_runs(self) -> list[CheckRun]:
+        """Every check run as it is now, oldest first."""
+        return self._state.check_runs.all()
+
+    def add_repository(
+        self, full_name: str, *, private: bool = True, default_branch: str = "main"
+    ) -> Repository:
+        """Add a repository with one commit; an owner not seen before has no installation."""
+        self._state.accounts.add(full_name.partition("/")[0], type="User")
+        hosted = self._state.repositories.add(
+            full_name, private=private, default_branch=default_branch
+        )
+        return hosted.repository
+
+    def repository(self, full_name: str) -> Repository:
+        """Return the repository of that name."""
+        return self._hosted(full_name).repository
+
+    def commit(
+        self, full_name: str, branch: str, files: Mapping[str, str | None], message: str
+    ) -> str:
+        """Commit on the server, as if before the story began: no webhook is sent."""
+        return self._state.repositories.commit(self._hosted(full_name), branch, files, message)
+
+    def tag(self, full_name: str, name: str, revision: str) -> None:
+        """Set a lightweight tag, as if before the story began: no webhook is sent."""
+        git.run(self.repository(full_name).path, "tag", name, revision)
+
+    def head(self, full_name: str, branch: str) -> str | None:
+        """Return the commit that the branch is at."""
+        return self._hosted(full_name).branch_head(branch)
+
+    def rename_repository(self, full_name: str, new_name: str) -> Repository:
+        """Rename a repository; sends `repository.renamed`, and the old name leads on."""
+        hosted = self._hosted(full_name)
+        old = hosted.repository
+        self._state.repositories.move(hosted, f"{old.owner}/{new_name}")
+        changes = {"repository": {"name": {"from": old.name}}}
+        announce_repository(self._state, hosted, "renamed", changes)
+        return hosted.repository
+
+    def transfer_repository(self, full_name: str, new_owner: str) -> Repository:
+        """Give a repository to another account; sends `repository.transferred` to its side only."""
+        hosted = self._hosted(full_name)
+        old, name = self._state.owner(hosted), hosted.repository.name
+        self._state.accounts.add(new_owner, type="Organization")
+        self._state.repositories.move(hosted, f"{new_owner}/{name}")
+        if old.type == "Organization":
+            former = {"organization": representations.organization(self._state.url, old)}
+        else:
+            former = {"user": representations.account(self._state.url, old)}
+        announce_repository(self._state, hosted, "transferred", {"owner": {"from": former}})
+        return hosted.repository
+
+    def archive_repository(self, full_name: str) -> None:
+        """Make a repository read-only; sends `repository.archived`."""
+        hosted = self._hosted(full_name)
+        hosted.archived = True
+        announce_repository(self._state, hosted, "archived")
+
+    def rerequest(self, check_run_id: int) -> None:
+        """Press "Re-run" on one check run; it stays as it is, and its App is told."""
+        run = self._run(check_run_id)
+        announce_run(self._state, self._of(run), run, "rerequested", self._state.user())
+
+    def rerequest_suite(self, head_sha: str) -> None:
+        """Press "Re-run all checks" on a commit; each App with a suite there is told."""
+        for suite in self._state.check_runs.suites():
+            hosted = self._state.repositories.find_by_id(suite.repository_id)
+            if suite.head_sha == head_sha and hosted is not None:
+                announce_rerequested_suite(self._state, hosted, suite)
+
+    def press(self, check_run_id: int, identifier: str) -> None:
+        """Press one of a completed check run's own buttons; sends `check_run.requested_action`."""
+        run = self._run(check_run_id)
+        if run.status != "completed" or identifier not in [
+            one["identifier"] for one in run.actions
+        ]:
+            raise LookupError(f"check run {check_run_id} shows no button {identifier!r}")
+        announce_run(
+            self._state,
+            self._of(run),
+            run,
+            "requested_action",
+            self._state.user(),
+            identifier=identifier,
+        )
+
+    def _run(self, check_run_id: int) -> CheckRun:
+        run = self._state.check_runs.find(check_run_id)
+        if run is None:
+            raise KeyError(check_run_id)
+        return run
+
+    def _of(self, run: CheckRun) -> Hosted:
+        hosted = self._state.repositories.find_by_id(run.repository_id)
+        assert hosted is not None, "no repository is ever removed"
+        return hosted
