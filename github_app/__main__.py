@@ -8,9 +8,14 @@ from pathlib import Path
 
 import click
 
+from github_app.commands_doctor import doctor
+from github_app.commands_rotate import rotate
+from github_app.commands_setup import setup
 from github_app.commands_workspaces import config_option, folders, plan_command
-from github_app.opening import settings_of
+from github_app.opening import config_of, settings_of
 from promotion.errors import ConfigError, PromotionError
+from promotion.printable import printable_lines
+from promotion.redact import redact
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,33 +39,33 @@ def cli() -> None:
 )
 def serve(config: Path | None, host: str, port: int, role: str) -> None:
     """Take GitHub's webhooks in and promote every push, until SIGTERM."""
-    from github_app.service import run  # the server's imports take a second: only where needed
+    from github_app.roles import run  # the server's imports take a second: only where needed
 
-    run(settings_of(config), host=host, port=port, role=role)
+    settings = settings_of(config)
+    run(settings, config=config_of(config), host=host, port=port, role=role)
 
 
-for command in (plan_command, folders):
+for command in (setup, doctor, rotate, plan_command, folders):
     cli.add_command(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Return the exit code: 0 done, 1 failed, 2 configuration."""
     try:
-        cli.main(args=argv, prog_name="brickpush", standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        return exc.exit_code
+        # Where a command asks for an exit code, click returns it; else what the command returned.
+        code = cli.main(args=argv, prog_name="brickpush", standalone_mode=False)
     except click.ClickException as exc:
         exc.show()
         return 2
     except click.Abort:
         return 130
     except ConfigError as exc:
-        click.echo(f"brickpush: {exc}", err=True)
+        click.echo(f"brickpush: {printable_lines(redact(str(exc)))}", err=True)
         return 2
     except PromotionError as exc:
-        click.echo(f"brickpush: {exc}", err=True)
+        click.echo(f"brickpush: {printable_lines(redact(str(exc)))}", err=True)
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

@@ -6,18 +6,29 @@ cleaning up after a crash, because what is owed and what is stranded are both fo
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
+from github_app.events import PushEvent, Rerequest
 from github_app.tables import branches, deliveries
-from github_app.webhook import PushEvent, Rerequest
 from promotion.push import Push
 from promotion.repository_url import repository_key
 
 CLAIMS_PER_TRANSACTION = 100
 NEVER = 2.0**53  # a time that doesn't come: only a new push or a redelivery tries again
+
+
+class Cause(enum.Enum):
+    """Why a branch is promoted; the values are kept as a delivery's event or note."""
+
+    PUSH = "push"
+    RECOVERED = "recovered from GitHub's log of deliveries"
+    RECONCILE = "reconcile"
+    OTHER = "other"  # a Re-run, a Git folder that appeared
 
 
 @dataclass(frozen=True)
@@ -55,20 +66,26 @@ class BranchPush:
     seq: int  # of the delivery; grows with time
     received_at: float
     attempts: int = 0  # runs that failed before this one
+    cause: Cause = Cause.PUSH
     superseded: tuple[Push, ...] = ()  # not promoted themselves, oldest first
 
 
 _OWE = sa.text("""
     insert into branches (repository_id, ref, repository, repository_url, installation_id,
-        newest, "before", "after", received_at)
+        newest, "before", "after", received_at, pushed_at)
     values (:repository_id, :ref, :repository, :repository_url, :installation_id,
-        :seq, :before, :after, :received_at)
+        :seq, :before, :after, :received_at, :pushed_at)
     on conflict (repository_id, ref) do update set
         repository = excluded.repository, repository_url = excluded.repository_url,
         installation_id = coalesce(excluded.installation_id, branches.installation_id),
         newest = excluded.newest, "before" = excluded."before", "after" = excluded."after",
-        received_at = excluded.received_at, attempts = 0, not_before = 0
-    where excluded.newest > branches.newest""")
+        received_at = excluded.received_at, attempts = 0, not_before = 0,
+        pushed_at = coalesce(excluded.pushed_at, branches.pushed_at)
+    where excluded.newest > branches.newest and (
+        -- Deliveries come in any order: by GitHub's clock, and within a second by their commits.
+        excluded."before" = branches."after"
+        or coalesce(excluded.pushed_at > branches.pushed_at, true)
+        or (excluded.pushed_at = branches.pushed_at and excluded."after" <> branches."before"))""")
 _OWE_COMMIT = sa.text("""
     update branches set newest = :seq, received_at = :received_at, attempts = 0, not_before = 0
     where repository_id = :repository_id and "after" = :head_sha and newest < :seq""")
@@ -88,21 +105,24 @@ _OWED = """
     where newest > promoted and running is null and not_before <= :now
     order by newest limit :limit"""
 _CLAIM = sa.text("""
-    update branches set run = :run, running = :run
+    update branches set run = :run, running = :run, starts = 0
     where repository_id = :repository_id and ref = :ref and running is null and run = :run - 1""")
+_START = sa.text("""
+    update branches set starts = starts + 1
+    where repository_id = :repository_id and ref = :ref and running = :run returning starts""")
 _FINISH = sa.text("""
     update branches set promoted = :seq, running = null, attempts = 0, not_before = 0
     where repository_id = :repository_id and ref = :ref and running = :run and promoted < :seq""")
 # A push that came meanwhile is not to wait for the failure of the one before it.
 _RELEASE = sa.text("""
     update branches set running = null,
-        attempts = case when newest > :seq then 0 else attempts + 1 end,
+        attempts = case when newest > :seq then 0 else attempts + :failed end,
         not_before = case when newest > :seq then 0 else :not_before end
     where repository_id = :repository_id and ref = :ref and running = :run""")
 
 
-def owe(tx: sa.Connection, event: PushEvent, *, seq: int, received_at: float) -> None:
-    """Move the branch's newest push to *event*; only ever forward."""
+def owe(tx: sa.Connection, event: PushEvent, *, seq: int, received_at: float) -> bool:
+    """Move the branch's newest push to *event*, only ever forward; False where it is older."""
     push = event.push
     values = {
         "repository_id": event.repository_id,
@@ -114,8 +134,9 @@ def owe(tx: sa.Connection, event: PushEvent, *, seq: int, received_at: float) ->
         "before": push.before,
         "after": push.after,
         "received_at": received_at,
+        "pushed_at": event.pushed_at,
     }
-    tx.execute(_OWE, values)
+    return tx.execute(_OWE, values).rowcount > 0
 
 
 def owe_commit(tx: sa.Connection, asked: Rerequest, *, seq: int, received_at: float) -> bool:
@@ -166,6 +187,11 @@ def claim(tx: sa.Connection, wanted: Claim) -> bool:
     return tx.execute(_CLAIM, _key(wanted)).rowcount == 1
 
 
+def start(tx: sa.Connection, held: Claim) -> int:
+    """Count a start of the run; return which one it is, and 0 where the run has ended."""
+    return tx.execute(_START, _key(held)).scalar() or 0
+
+
 def newest(tx: sa.Connection, held: Claim) -> BranchPush | None:
     """Return the newest push of a branch that is still held by this run, else None."""
     held_by_us = (
@@ -174,8 +200,25 @@ def newest(tx: sa.Connection, held: Claim) -> BranchPush | None:
         branches.c.running == held.run,
     )
     row = tx.execute(sa.select(branches).where(*held_by_us)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _branch_push(tx, row)
+
+
+def current(tx: sa.Connection, repository_id: int, ref: str) -> BranchPush | None:
+    """Return the newest push of a branch, whoever holds it; None where it is not known."""
+    one = (branches.c.repository_id == repository_id, branches.c.ref == ref)
+    row = tx.execute(sa.select(branches).where(*one)).one_or_none()
+    return None if row is None else _branch_push(tx, row)
+
+
+def of_commit(tx: sa.Connection, repository_id: int, head_sha: str) -> BranchPush | None:
+    """Return the newest push of the branch to which the commit was pushed last."""
+    pushed = (deliveries.c.repository_id == repository_id, deliveries.c.after == head_sha)
+    found = sa.select(deliveries.c.ref).where(*pushed, deliveries.c.ref.is_not(None))
+    ref = tx.execute(found.order_by(deliveries.c.seq.desc()).limit(1)).scalar()
+    return None if ref is None else current(tx, repository_id, ref)
+
+
+def _branch_push(tx: sa.Connection, row: sa.Row[Any]) -> BranchPush:
     return BranchPush(
         push=Push(row.repository, row.ref, row.before, row.after),
         repository_id=row.repository_id,
@@ -184,6 +227,7 @@ def newest(tx: sa.Connection, held: Claim) -> BranchPush | None:
         seq=row.newest,
         received_at=row.received_at,
         attempts=row.attempts,
+        cause=_cause(tx, row.newest),
         superseded=tuple(_superseded(tx, row)),
     )
 
@@ -193,9 +237,14 @@ def finish(tx: sa.Connection, held: Claim, *, seq: int) -> bool:
     return tx.execute(_FINISH, {**_key(held), "seq": seq}).rowcount == 1
 
 
-def release(tx: sa.Connection, held: Claim, *, seq: int, not_before: float) -> bool:
-    """Let the branch go without a promotion of *seq*; it stays owed, from *not_before* on."""
-    values = {**_key(held), "seq": seq, "not_before": not_before}
+def release(
+    tx: sa.Connection, held: Claim, *, seq: int, not_before: float, failed: bool = True
+) -> bool:
+    """Let the branch go without a promotion of *seq*; it stays owed, from *not_before* on.
+
+    A run that did not fail, but was put off, may be put off any number of times.
+    """
+    values = {**_key(held), "seq": seq, "not_before": not_before, "failed": int(failed)}
     return tx.execute(_RELEASE, values).rowcount == 1
 
 
@@ -216,7 +265,17 @@ def _key(of: Claim) -> dict[str, int | str]:
     return {"repository_id": of.repository_id, "ref": of.ref, "run": of.run}
 
 
-def _superseded(tx: sa.Connection, row: sa.Row[tuple[object, ...]]) -> Iterable[Push]:
+def _cause(tx: sa.Connection, seq: int) -> Cause:
+    query = sa.select(deliveries.c.event, deliveries.c.note).where(deliveries.c.seq == seq)
+    row = tx.execute(query).one_or_none()
+    if row is None or row.event not in ("push", Cause.RECONCILE.value):
+        return Cause.OTHER
+    if row.event == Cause.RECONCILE.value:
+        return Cause.RECONCILE
+    return Cause.RECOVERED if row.note == Cause.RECOVERED.value else Cause.PUSH
+
+
+def _superseded(tx: sa.Connection, row: sa.Row[Any]) -> Iterable[Push]:
     """Yield the pushes between the promoted one and the newest that ended at another commit."""
     seq = deliveries.c.seq
     query = (

@@ -17,6 +17,7 @@ from promotion.errors import ConfigError, PromotionError
 from promotion.failures import in_words
 from promotion.git_folder import GitFolder
 from promotion.plan import Decision, Mapped, plan
+from promotion.printable import printable
 from promotion.push import HEADS, ZERO_SHA, Push
 from promotion.rules import deciding_rule
 from promotion.workspace import Workspace
@@ -189,5 +190,5 @@ def _show(rows: Sequence[dict[str, str]], as_json: bool) -> None:
     for title in rows[0]:
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(printable, row.values()))
     console.print(table, soft_wrap=not console.is_terminal, markup=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +18,14 @@ from promotion.errors import PromotionError
 LOCK_WAIT_SECONDS = 30.0
 _WAL_BYTES = 64 * 1024 * 1024  # what the write-ahead log shrinks back to
 _MIGRATION_LOCK = 79  # PostgreSQL advisory lock: one migration at a time
+_IDLE_MILLISECONDS = 5000  # a frozen process must not lock others out
+# A server that vanished is noticed in seconds, not in the quarter of an hour that TCP takes.
+_SILENT_SERVER = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -37,7 +47,9 @@ def open_engine(url: str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> sa
         pool_timeout=lock_wait_seconds,
         connect_args={
             "connect_timeout": max(2, int(lock_wait_seconds)),
-            "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)}",
+            "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)}"
+            f" -c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS}",
+            **_SILENT_SERVER,
         },
     )
 
@@ -49,12 +61,22 @@ def migrate(url: str) -> None:
     upgraded by a newer release.
     """
     engine = open_engine(url)
+    _for_the_owner_only(engine.url)
     try:
         with engine.begin() as connection:
             _upgrade(connection)
+        durable.migrate(url, engine)
+    except sa.exc.OperationalError as exc:
+        raise SchemaError(f"the database can't be used: {str(exc.orig).strip()}") from exc
     finally:
         engine.dispose()
-    durable.migrate(url)
+
+
+def _for_the_owner_only(url: sa.URL) -> None:
+    """Make SQLite's file before SQLite does, for everybody: it tells of private repositories."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        with contextlib.suppress(OSError):  # SQLite will say what is wrong
+            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _open_sqlite(url: sa.URL, lock_wait_seconds: float) -> sa.Engine:

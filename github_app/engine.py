@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,11 +17,17 @@ import filelock
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 
+# Private, and pinned with the minor version: nothing public tells a newer schema.
+from dbos._migration import get_migration_versions, get_sqlite_migration_versions
+
 from github_app import branches, retention
 from github_app.branches import BranchPush, Claim
+from github_app.lease import Lease, OnlyWorker
 from github_app.metrics import Metrics
 from github_app.periodic import Periodic
-from github_app.runs import RETRY_SECONDS, Runs
+from github_app.runs import RETRY_SECONDS, OnGivenUp, Runs
+from github_app.take_over import SECONDS as TAKE_OVER_SECONDS
+from github_app.take_over import Forgotten, Taken, TakeOver
 from promotion.errors import PromotionError
 
 APPLICATION = "brickpush"
@@ -43,8 +48,18 @@ class EngineError(PromotionError):
     """The engine can't start here."""
 
 
-def migrate(database_url: str) -> None:
-    """Create or upgrade the durable engine's own tables."""
+def migrate(database_url: str, engine: sa.Engine) -> None:
+    """Create or upgrade the durable engine's own tables; it starts on any newer ones itself."""
+    if engine.dialect.name == "sqlite":
+        found, known = get_sqlite_migration_versions(engine)
+    else:
+        found, known = get_migration_versions(engine, "dbos", True)
+    if found > known:
+        raise EngineError(
+            f"the durable engine's tables have version {found}, and this release knows up to"
+            f" {known}: they were upgraded by a newer release; start that one, or restore the"
+            " backup made before the upgrade"
+        )
     DBOS.migrate(database_url)
 
 
@@ -58,15 +73,28 @@ class Engine:
         engine: sa.Engine,
         promote: Callable[[BranchPush], None],
         metrics: Metrics,
+        lease: Lease | None = None,
         branches_at_once: int = BRANCHES_AT_ONCE,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        on_given_up: OnGivenUp = lambda _tx, _pushed, _reason: None,
     ) -> None:
         self._database_url = database_url
         self._engine = engine
         self._metrics = metrics
         self._branches_at_once = branches_at_once
-        self._runs = Runs(engine, promote, metrics, retry_seconds=retry_seconds)
+        self._lease = lease or OnlyWorker()
+        self._runs = Runs(
+            engine,
+            promote,
+            metrics,
+            retry_seconds=retry_seconds,
+            on_given_up=on_given_up,
+            still_mine=self._lease.still_mine,
+        )
         self._running = _Running()
+        self._forgotten = Forgotten(
+            self._lease.executor_id, taken=_taken, running=self._running.now, resume=_resume
+        )
         self._file_lock = _file_lock(engine.url)
         self._client: DBOSClient | None = None
         self._threads = {
@@ -74,10 +102,16 @@ class Engine:
             "repair": Periodic("repair", self._repair, seconds=REPAIR_SECONDS),
             "forget": Periodic("forget", self._forget, seconds=FORGET_SECONDS),
         }
+        if engine.dialect.name == "postgresql":
+            take_over = TakeOver(engine, ttl=self._lease.ttl, taken=_taken, resume=_resume)
+            self._threads["take over"] = Periodic(
+                "take over", take_over.look, seconds=TAKE_OVER_SECONDS
+            )
 
     def start(self) -> None:
         """Take up what the last process left, and start what is owed. The tables must exist."""
         self._take_file()
+        self._lease.start()
         self._client = DBOSClient(
             system_database_engine=self._engine,
             application_name=APPLICATION,
@@ -106,13 +140,14 @@ class Engine:
         left = max(1, math.floor(deadline - time.monotonic()))
         DBOS.destroy(
             destroy_registry=True,
-            workflow_completion_timeout_sec=left if self._running.count else 0,
+            workflow_completion_timeout_sec=left if self._running.now() else 0,
         )
         if self._client is not None:
             self._client.destroy()
+        self._lease.stop()
         if self._file_lock is not None:
             self._file_lock.release()
-        return self._running.count == 0
+        return not self._running.now()
 
     def wake(self) -> None:
         """Look at once for what is owed."""
@@ -122,7 +157,7 @@ class Engine:
         """Return what keeps this worker from working, by part; empty while all is well."""
         silent = self._threads["dispatch"].seconds_since_success()
         if silent < STALLED_SECONDS:
-            return {}
+            return self._lease.problems()
         return {"worker": f"has not read what is owed for {silent:.0f} s; see the log"}
 
     def _config(self) -> DBOSConfig:
@@ -133,7 +168,9 @@ class Engine:
             sys_db_pool_size=2 if sqlite else 8,
             application_version=APPLICATION_VERSION,
             # A worker takes up the work of its own id: shared, two would do it twice.
-            executor_id="local" if sqlite else uuid.uuid4().hex,
+            executor_id=self._lease.executor_id,
+            # A frozen worker must not lock others out for longer than its lease.
+            sys_db_idle_transaction_timeout_sec=self._lease.ttl,
             run_migrations=False,
             log_level="WARNING",
         )
@@ -141,7 +178,7 @@ class Engine:
     def _register_workflow(self) -> None:
         @DBOS.step(name="promote_newest_push")
         def promote_newest_push(held: Claim) -> None:
-            with self._running.counted():
+            with self._running.counted(_workflow_id(held)):
                 self._runs.carry_out(held)
             self.wake()  # what came meanwhile is owed now
 
@@ -184,6 +221,7 @@ class Engine:
         )
         for workflow_id in held.keys() - {workflow.workflow_id for workflow in active}:
             self._runs.let_go(held[workflow_id])
+        self._forgotten.look()
 
     def _forget(self) -> None:
         now = time.time()
@@ -210,21 +248,36 @@ class Engine:
 
 
 class _Running:
-    """How many promotions run in this process."""
+    """Which runs are carried out in this process."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._runs: list[str] = []
         self._lock = threading.Lock()
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
+    def now(self) -> list[str]:
+        """Return the workflows' ids."""
         with self._lock:
-            self.count += 1
+            return list(self._runs)
+
+    @contextmanager
+    def counted(self, workflow_id: str) -> Iterator[None]:
+        with self._lock:
+            self._runs.append(workflow_id)
         try:
             yield
         finally:
             with self._lock:
-                self.count -= 1
+                self._runs.remove(workflow_id)
+
+
+def _taken() -> Iterator[Taken]:
+    """Yield what is begun and not ended, by whomever."""
+    for each in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False):
+        yield Taken(each.workflow_id, each.executor_id, each.queue_name or QUEUE)
+
+
+def _resume(queue: str, workflow_ids: Sequence[str]) -> None:
+    DBOS.resume_workflows(list(workflow_ids), queue_name=queue)
 
 
 def _workflow_id(claim: Claim) -> str:

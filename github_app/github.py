@@ -1,32 +1,29 @@
-"""The calls to GitHub: as the App (JWT), and as one installation of it (token)."""
+"""The calls to GitHub as the App itself, and the way to those of its installations."""
 
 from __future__ import annotations
 
+import threading
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from hashlib import sha256
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import jwt
 import requests
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
 
-from promotion.errors import ApiError, ConfigError
-from promotion.http import CONNECT_SECONDS, Http
+from github_app.app_identity import AppIdentity
+from github_app.github_limits import WRITE_SECONDS, Limits
+from github_app.github_tokens import InstallationToken, Tokens, Wanted, why_none
+from github_app.installation import READ_SECONDS, Installation
+from promotion.clock import Clock, SystemClock
+from promotion.errors import ApiError
+from promotion.http import CONNECT_SECONDS, Answer, Http
 
+# A new token, or what it may do, can be unknown to a part of GitHub for some seconds.
+NEW_TOKEN_PAUSES = (1.0, 2.0, 3.0)
+NOT_YET = "Resource not accessible by integration"
 API_VERSION = "2022-11-28"  # the newest that every supported GitHub Enterprise Server knows
-READ_SECONDS = 15.0  # GitHub cuts its own calls at 10 s
-JWT_BACK, JWT_AHEAD = 60, 540  # seconds: GitHub allows no more than 600 by its own clock
 
 
 def api_url(url: str) -> str:
@@ -56,42 +53,6 @@ def server_time(url: str, session: requests.Session) -> float | None:
         return None
 
 
-@dataclass(frozen=True)
-class InstallationToken:
-    """A token for some repositories of one installation, with some of the App's permissions."""
-
-    token: str = field(repr=False)
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class CheckRun:
-    """What a check run shows; `status` and `conclusion` in GitHub's words."""
-
-    name: str
-    head_sha: str
-    status: str
-    title: str
-    summary: str
-    conclusion: str | None = None
-    external_id: str = ""
-    details_url: str = ""
-
-    def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "name": self.name,
-            "head_sha": self.head_sha,
-            "status": self.status,
-            "output": {"title": self.title, "summary": self.summary},
-        }
-        optional = {
-            "conclusion": self.conclusion,
-            "external_id": self.external_id,
-            "details_url": self.details_url,
-        }
-        return body | {key: value for key, value in optional.items() if value}
-
-
 class GitHubApp:
     """Calls that the App makes as itself."""
 
@@ -102,15 +63,30 @@ class GitHubApp:
         app_id: int,
         private_key: str,
         session: requests.Session,
+        more_keys: Sequence[str] = (),
         now: Callable[[], float] = time.time,
+        clock: Clock | None = None,
+        told: Callable[[int, int], None] = lambda _installation, _remaining: None,
+        write_seconds: float = WRITE_SECONDS,
     ) -> None:
-        self._app_id = app_id
-        self._key = _rsa_key(private_key)
+        """*told* hears how many calls of the hour an installation has left."""
+        self.app_id = app_id
+        self._identity = AppIdentity(app_id, [private_key, *more_keys], now)
         self._now = now
+        self._clock = clock or SystemClock()
+        self._told = told
+        self._write_seconds = write_seconds
         self._session = session
         self._api_url = api_url(url)
+        self._lock = threading.Lock()
+        self._limits: dict[int, Limits] = {}
+        self.tokens = Tokens(self._mint, self._github_time)
         self._http = Http(
-            self._api_url, session=session, authorization=self._authorization, headers=_headers()
+            self._api_url,
+            session=session,
+            authorization=self._identity.authorization,
+            headers=_headers(),
+            pace=_Both(self._limits_of(0), self._identity),
         )
 
     @property
@@ -121,8 +97,7 @@ class GitHubApp:
     @property
     def fingerprint(self) -> str:
         """The key's fingerprint, as the App's settings page shows it."""
-        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return f"SHA256:{b64encode(sha256(der).digest()).decode()}"
+        return self._identity.fingerprint
 
     def installation_id(self, repository: str) -> int:
         """Return the id of the installation that *repository* ("octo-org/etl") belongs to."""
@@ -150,121 +125,99 @@ class GitHubApp:
         ).body
         return InstallationToken(body["token"], datetime.fromisoformat(body["expires_at"]))
 
+    def expires_at(self, token: InstallationToken) -> float:
+        """Return when a token expires, by this machine's own clock."""
+        return token.expires_at.timestamp() - self._identity.offset
+
     def installation(self, token: InstallationToken) -> Installation:
         """Return the calls that can be made with *token*."""
-        return Installation(
-            Http(
-                self._api_url,
-                session=self._session,
-                authorization=lambda: f"Bearer {token.token}",
-                headers=_headers(),
-            ),
-            app_id=self._app_id,
+        return Installation(self._calls(lambda: f"Bearer {token.token}"), app_id=self.app_id)
+
+    def acting(self, wanted: Wanted) -> Installation:
+        """Return the calls that a token for *wanted* allows, which is renewed when it must be.
+
+        They keep to the installation's limits. Nothing is asked of GitHub yet.
+        """
+        limits = self._limits_of(wanted.installation_id)
+        sender = _PatientWithNewTokens(self.tokens, wanted, limits, self._clock)
+        http = self._calls(sender.authorization, sender)
+        return Installation(http, app_id=self.app_id, before_write=limits.before_write)
+
+    def _calls(
+        self, authorization: Callable[[], str], sender: _PatientWithNewTokens | None = None
+    ) -> Http:
+        return Http(
+            self._api_url,
+            session=self._session,
+            authorization=authorization,
+            headers=_headers(),
+            pace=sender,
         )
 
-    def _authorization(self) -> str:
-        now = int(self._now())
-        claims = {"iat": now - JWT_BACK, "exp": now + JWT_AHEAD, "iss": str(self._app_id)}
-        return f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}"
+    def _limits_of(self, installation_id: int) -> Limits:
+        with self._lock:
+            if installation_id not in self._limits:
+                self._limits[installation_id] = Limits(
+                    installation_id, self._clock, self._now, self._told, self._write_seconds
+                )
+            return self._limits[installation_id]
 
-
-class Installation:
-    """Calls made with an installation token."""
-
-    def __init__(self, http: Http, *, app_id: int) -> None:
-        self._http = http
-        self._app_id = app_id
-
-    def sees(self, repository: str) -> bool:
-        """Return whether the token shows the repository: a new token may need some seconds."""
+    def _mint(self, wanted: Wanted) -> InstallationToken:
+        names = None if wanted.repositories is None else sorted(wanted.repositories)
+        permissions = {wanted.permission: wanted.level}
         try:
-            self._http.call("GET", f"/repos/{repository}", read_seconds=READ_SECONDS)
+            return self.mint_token(
+                wanted.installation_id, repositories=names, permissions=permissions
+            )
         except ApiError as exc:
-            if exc.status in (401, 403, 404):
-                return False
-            raise
-        return True
+            raise why_none(wanted, exc) from exc
 
-    def contains(self, repository: str, *, head: str, commit: str) -> bool | None:
-        """Return whether *head* is *commit* or a descendant of it; None if one is unknown."""
-        path = f"/repos/{repository}/compare/{quote(commit)}...{quote(head)}"
-        try:
-            body = self._http.call("GET", path, params={"per_page": 1}).body
-        except ApiError as exc:
-            if exc.status == 404:
-                return None
-            raise
-        return body.get("status") in ("ahead", "identical")
+    def _github_time(self) -> float:
+        return self._now() + self._identity.offset
 
-    def branch_head(self, repository: str, branch: str) -> str | None:
-        """Return the commit that a branch is at, or None where there is no such branch."""
-        try:
-            path = f"/repos/{repository}/git/ref/heads/{quote(branch)}"
-            return str(self._http.call("GET", path).body["object"]["sha"])
-        except ApiError as exc:
-            if exc.status == 404:
-                return None
-            raise
 
-    def repositories(self) -> Iterator[str]:
-        """Yield the full names of the repositories that the token covers."""
-        for body in self._pages("/installation/repositories"):
-            yield from (repository["full_name"] for repository in body["repositories"])
+class _Both:
+    """Sends the App's own calls: within the limits, and with the right key and time."""
 
-    def calls_left(self) -> tuple[int, int] | None:
-        """Return how many calls are left of how many in this hour; None where nothing limits."""
-        path = "/installation/repositories"
-        headers = self._http.call("GET", path, params={"per_page": 1}).headers
-        left, most = headers.get("X-RateLimit-Remaining"), headers.get("X-RateLimit-Limit")
-        return (int(left), int(most)) if left and most else None
+    def __init__(self, limits: Limits, identity: AppIdentity) -> None:
+        self._limits = limits
+        self._identity = identity
 
-    def tags(self, repository: str) -> dict[str, str]:
-        """Return the tags of a repository with the commits that they stand on."""
-        pages = self._pages(f"/repos/{repository}/tags")
-        return {tag["name"]: tag["commit"]["sha"] for page in pages for tag in page}
+    def send(self, call: Callable[[], Answer]) -> Answer:
+        return self._limits.send(lambda: self._identity.send(call))
 
-    def _pages(self, path: str) -> Iterator[Any]:
-        page, more = 1, True
-        while more:
-            answer = self._http.call("GET", path, params={"per_page": 100, "page": page})
-            yield answer.body
-            page, more = page + 1, 'rel="next"' in answer.headers.get("Link", "")
 
-    def create_check_run(self, repository: str, run: CheckRun) -> int:
-        """Create a check run and return its id."""
-        path = f"/repos/{repository}/check-runs"
-        return int(
-            self._http.call("POST", path, json=run.body(), read_seconds=READ_SECONDS).body["id"]
-        )
+class _PatientWithNewTokens:
+    """Sends an installation's calls: a refused token is replaced, a new one is given some time."""
 
-    def update_check_run(self, repository: str, run_id: int, run: CheckRun) -> None:
-        """Replace what a check run shows."""
-        path = f"/repos/{repository}/check-runs/{run_id}"
-        self._http.call("PATCH", path, json=run.body(), read_seconds=READ_SECONDS)
+    def __init__(self, tokens: Tokens, wanted: Wanted, limits: Limits, clock: Clock) -> None:
+        self._tokens = tokens
+        self._wanted = wanted
+        self._limits = limits
+        self._clock = clock
 
-    def find_check_run(self, repository: str, *, head_sha: str, name: str) -> int | None:
-        """Return the id of the App's newest check run of that name on a commit, or None."""
-        body = self._http.call(
-            "GET",
-            f"/repos/{repository}/commits/{head_sha}/check-runs",
-            params={"check_name": name, "app_id": self._app_id, "filter": "latest"},
-        ).body
-        runs = body.get("check_runs") or []
-        return int(runs[0]["id"]) if runs else None
+    def authorization(self) -> str:
+        return f"Bearer {self._tokens.get(self._wanted).token}"
+
+    def send(self, call: Callable[[], Answer]) -> Answer:
+        """Make one call within the limits; after a refusal once more with another token."""
+        pauses = list(NEW_TOKEN_PAUSES)
+        replaced = False
+        while True:
+            used = self._tokens.get(self._wanted)
+            try:
+                return self._limits.send(call)
+            except ApiError as exc:
+                if exc.status != 401 and NOT_YET not in exc.message:
+                    raise
+                if self._tokens.is_young(used) and pauses:
+                    self._clock.sleep(pauses.pop(0))
+                elif exc.status == 401 and not replaced:
+                    self._tokens.forget(used)
+                    replaced = True
+                else:
+                    raise
 
 
 def _headers() -> dict[str, str]:
     return {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": API_VERSION}
-
-
-def _rsa_key(pem: str) -> RSAPrivateKey:
-    """Return the key object, made once: parsing PEM costs 150 times what signing does."""
-    try:
-        key = load_pem_private_key(pem.replace("\\n", "\n").encode(), password=None)
-    except ValueError:
-        raise ConfigError(
-            "github.private_key is no PEM private key: download a new one from the App's page"
-        ) from None
-    if not isinstance(key, RSAPrivateKey):
-        raise ConfigError("github.private_key is not an RSA key: use the one GitHub gave you")
-    return key

@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 import structlog
 
-from github_app import branches
+from github_app import branches, changes, late_checks
+from github_app.branches import Cause
 from github_app.database import open_engine
+from github_app.events import Rerequest
 from github_app.metrics import Metrics
 from github_app.webhook import Delivery
 from promotion.errors import PromotionError
@@ -80,6 +82,17 @@ class Intake:
         self._writer.join()
         self._fail_all([], "the service stops")
         self._engine.dispose()
+
+    def store_now(self, delivery: Delivery) -> Stored:
+        """Return once the delivery is durable, for a caller that is no request."""
+        if self._stopped:
+            raise IntakeUnavailable("the service stops")
+        waiting = _Waiting(delivery, received_at=time.time())
+        self._waiting.put(waiting)
+        try:
+            return waiting.stored.result(STORE_SECONDS)
+        except TimeoutError as exc:
+            raise IntakeUnavailable("the database does not answer") from exc
 
     async def store(self, delivery: Delivery) -> Stored:
         """Return once the delivery is durable, or raise IntakeUnavailable."""
@@ -156,7 +169,8 @@ def _is_awaited(waiting: _Waiting) -> bool:
 def _branch_key(delivery: Delivery) -> tuple[int, str]:
     if delivery.push is not None:
         return delivery.push.repository_id, delivery.push.push.ref
-    return (delivery.rerequest.repository_id, "") if delivery.rerequest is not None else (0, "")
+    about = delivery.rerequest or delivery.change
+    return getattr(about, "repository_id", 0), ""
 
 
 def _record(tx: sa.Connection, waiting: _Waiting) -> Stored:
@@ -167,13 +181,38 @@ def _record(tx: sa.Connection, waiting: _Waiting) -> Stored:
     if seq is None:
         owed_again = branches.owe_again(tx, delivery.guid)
         return Stored.ACCEPTED if owed_again else Stored.DUPLICATE
-    if delivery.push is not None:
-        branches.owe(tx, delivery.push, seq=seq, received_at=received_at)
-    if delivery.rerequest is not None and not branches.owe_commit(
-        tx, delivery.rerequest, seq=seq, received_at=received_at
-    ):
-        tx.execute(_NOTE, {"seq": seq, "note": "no branch is at this commit"})
+    note = _act(tx, delivery, seq, received_at)
+    if note is not None:
+        log.info("delivery noted", guid=delivery.guid, note=note)
+        tx.execute(_NOTE, {"seq": seq, "note": note})
     return Stored.ACCEPTED
+
+
+def _act(tx: sa.Connection, delivery: Delivery, seq: int, received_at: float) -> str | None:
+    """Owe what a delivery asks for; return what to note of it."""
+    if delivery.change is not None:
+        return changes.follow(tx, delivery.change, now=received_at)
+    if delivery.rerequest is not None:
+        return _owe_once_more(tx, delivery.rerequest, seq, received_at)
+    event = delivery.push
+    if event is None:
+        return None
+    if branches.owe(tx, event, seq=seq, received_at=received_at):
+        return Cause.RECOVERED.value if delivery.recovered else None
+    newest = branches.current(tx, event.repository_id, event.push.ref)
+    if newest is not None and newest.push.after != event.push.after:
+        overtaken = replace(newest, superseded=(event.push,))
+        late_checks.put_superseded(tx, overtaken)
+    return "a newer push of the branch was here first"
+
+
+def _owe_once_more(tx: sa.Connection, asked: Rerequest, seq: int, received_at: float) -> str | None:
+    if branches.owe_commit(tx, asked, seq=seq, received_at=received_at):
+        return None
+    newest = branches.of_commit(tx, asked.repository_id, asked.head_sha)
+    if newest is not None:
+        late_checks.put_outdated(tx, newest, asked.head_sha)
+    return "no branch is at this commit"
 
 
 def _row(delivery: Delivery, received_at: float) -> dict[str, object]:
@@ -188,4 +227,7 @@ def _row(delivery: Delivery, received_at: float) -> dict[str, object]:
     elif (asked := delivery.rerequest) is not None:
         row.update(after=asked.head_sha, repository_id=asked.repository_id)
         row.update(installation_id=asked.installation_id)
+    elif delivery.change is not None:
+        row.update(repository_id=getattr(delivery.change, "repository_id", None))
+        row.update(installation_id=delivery.change.installation_id)
     return row

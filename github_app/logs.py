@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from promotion.printable import printable, printable_lines
 from promotion.redact import redact
 
 
@@ -51,9 +53,24 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO = sys.stderr) -
 def _renderers(*, json: bool, colors: bool) -> list[Processor]:
     if json:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # The plain traceback: the rich one prints local variables, and with them secrets.
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
+    return [
+        _printable_values,
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_show_exception),
+    ]
+
+
+def _printable_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Keep a branch's or a path's name from steering the terminal, or from feigning a line."""
+    return {
+        key: printable(value) if isinstance(value, str) else value for key, value in event.items()
+    }
+
+
+def _show_exception(stream: TextIO, exc_info: ExcInfo) -> None:
+    """Write the plain traceback: the rich one prints local variables, and with them secrets."""
+    told = io.StringIO()
+    structlog.dev.plain_traceback(told, exc_info)
+    stream.write(printable_lines(told.getvalue()))
 
 
 def _redact_line(_logger: WrappedLogger, _method: str, line: EventDict | str) -> str:

@@ -42,6 +42,20 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._recovered = Counter(
+            "brickpush_recovered_deliveries",
+            "Deliveries that GitHub could not bring, read from its log",
+            registry=self.registry,
+        )
+        self._behind = self._gauge(
+            "behind_git_folders", "Git folders behind their branch, last time all were compared"
+        )
+        self._calls_left = Gauge(
+            "brickpush_github_calls_left",
+            "Calls that GitHub allows in this hour",
+            ["installation"],
+            registry=self.registry,
+        )
         self._owed = Gauge(
             "brickpush_owed_branches",
             "Branches whose newest push is not promoted yet",
@@ -74,9 +88,24 @@ class Metrics:
         """Set how many branches wait."""
         self._owed.set(branches)
 
+    def recovered(self) -> None:
+        """Count a delivery that was found in GitHub's log."""
+        self._recovered.inc()
+
+    def behind(self, git_folders: int) -> None:
+        """Set how many Git folders were found behind their branch."""
+        self._behind.set(git_folders)
+
+    def calls_left(self, installation_id: int, remaining: int) -> None:
+        """Set what an installation has left of its hour."""
+        self._calls_left.labels(str(installation_id)).set(remaining)
+
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"brickpush_{name}", meaning, registry=self.registry)
 
     def _counter(self, name: str, meaning: str, label: str) -> Counter:
         return Counter(f"brickpush_{name}", meaning, [label], registry=self.registry)

@@ -26,6 +26,17 @@ def remember(tx: sa.Connection, repository_id: int, key: RepositoryKey) -> None:
     tx.execute(_REMEMBER, {**values, "repository_id": repository_id})
 
 
+def forget(tx: sa.Connection, repository_id: int) -> None:
+    """Forget the names of a repository that was deleted."""
+    tx.execute(repository_names.delete().where(repository_names.c.repository_id == repository_id))
+
+
+def by_name(reader: sa.Connection) -> dict[RepositoryKey, int]:
+    """Return every name with the repository that it belongs to."""
+    rows = reader.execute(sa.select(repository_names))
+    return {RepositoryKey(r.host, *r.full_name.split("/", 1)): r.repository_id for r in rows}
+
+
 def known_as(reader: sa.Connection, repository_id: int) -> list[RepositoryKey]:
     """Return the names that are still the repository's, the newest first."""
     query = (

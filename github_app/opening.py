@@ -19,11 +19,14 @@ from promotion.workspace import Workspace
 DEFAULT_CONFIG = Path("brickpush.toml")
 
 
+def config_of(config: Path | None) -> Path | None:
+    """Return which file is meant; None: only the environment."""
+    return DEFAULT_CONFIG if config is None and DEFAULT_CONFIG.exists() else config
+
+
 def settings_of(config: Path | None) -> Settings:
     """Read the settings: from *config*, else from brickpush.toml where there is one."""
-    if config is None and DEFAULT_CONFIG.exists():
-        config = DEFAULT_CONFIG
-    return load_settings(config, os.environ)
+    return load_settings(config_of(config), os.environ)
 
 
 @dataclass(frozen=True)

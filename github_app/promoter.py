@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from github_app import report as reports
 from github_app.access import InstallationAccess
 from github_app.branches import BranchPush
-from github_app.github import CheckRun, GitHubApp, Installation
+from github_app.check_run import CheckRun
+from github_app.commit_reports import CommitReports
+from github_app.github import GitHubApp
+from github_app.github_limits import LimitedError
+from github_app.github_tokens import NoTokenError
+from github_app.ledger import Ledger
 from promotion.clock import Clock, SystemClock
-from promotion.errors import ApiError, PromotionError
+from promotion.errors import PromotionError
 from promotion.outcome import Outcome
 from promotion.plan import Decision
+from promotion.push import Push
 from promotion.repository_url import RepositoryKey
 from promotion.workspace import Helpers, Progress, Report, Workspace, promote_in_workspace
 
 log = structlog.get_logger(__name__)
-
-Record = Callable[[BranchPush, Report], None]
-Names = Callable[[BranchPush], Sequence[RepositoryKey]]  # today's first
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Promoter:
 
     app: GitHubApp
     targets: Sequence[Target]
-    record: Record
-    names: Names
+    ledger: Ledger
+    reports: CommitReports = field(default_factory=CommitReports)
     clock: Clock = field(default_factory=SystemClock)
 
     def promote(self, owed: BranchPush) -> None:
@@ -50,17 +53,29 @@ class Promoter:
         A deleted branch moves nothing, and has no commit to report on.
         """
         push = owed.push
+        self.ledger.begin(owed)
         if push.deleted or (push.branch is None and push.tag is None):
             log.info("promotion.nothing", repository=push.repository, ref=push.ref)
+            self.ledger.tell_overtaken(owed)
             return
-        job = _Job(owed, self.names(owed), self._access(owed), self.clock)
+        access = self.access(push.repository, owed.installation_id)
+        if push.tag is not None:
+            owed = replace(owed, push=_at_commit(push, access))
+        job = _Job(owed, self.ledger.names(owed), access, self)
         with ThreadPoolExecutor(len(self.targets), "workspace") as pool:
             for future in [pool.submit(job.promote, target) for target in self.targets]:
-                self.record(owed, future.result())
+                self.ledger.record(owed, future.result())
+        self.ledger.tell_overtaken(owed)
 
-    def _access(self, owed: BranchPush) -> InstallationAccess:
-        installation_id = owed.installation_id or self.app.installation_id(owed.push.repository)
-        return InstallationAccess(self.app, installation_id, owed.push.repository, self.clock)
+    def access(self, repository: str, installation_id: int | None) -> InstallationAccess:
+        """Return what the App's installation on a repository may do."""
+        found = installation_id or self.app.installation_id(repository)
+        return InstallationAccess(self.app, found, repository, self.clock)
+
+
+def _at_commit(push: Push, access: InstallationAccess) -> Push:
+    """Return a tag's push with its commit: an annotated tag is an object of its own."""
+    return replace(push, after=access.tags().get(push.tag or "", push.after))
 
 
 @dataclass(frozen=True)
@@ -70,18 +85,20 @@ class _Job:
     owed: BranchPush
     names: Sequence[RepositoryKey]
     access: InstallationAccess
-    clock: Clock
+    by: Promoter
 
     def promote(self, target: Target) -> Report:
-        check = _Check(self.owed, target.workspace.name, self.access.checks)
+        check = _Check(self.owed, target.workspace.name, self.access, self.by)
         helpers = Helpers(
             tokens=self.access if target.sets_credential else None,
             contains=self.access.contains,
             tags=self.access.tags,
             progress=check,
-            clock=self.clock,
+            clock=self.by.clock,
         )
         report = promote_in_workspace(self.owed.push, self.names, target.workspace, helpers)
+        if check.blocked is not None:
+            raise check.blocked
         check.finish(report)
         return report
 
@@ -89,16 +106,19 @@ class _Job:
 class _Check(Progress):
     """The check run of one push in one workspace; where GitHub refuses it, promotion goes on."""
 
-    def __init__(self, owed: BranchPush, workspace: str, checks: Installation) -> None:
+    def __init__(
+        self, owed: BranchPush, workspace: str, access: InstallationAccess, by: Promoter
+    ) -> None:
         self._owed = owed
         self._push = owed.push
         self._workspace = workspace
-        self._checks = checks
-        self._run_ids: dict[str, int] = {}  # by commit
+        self._access = access
+        self._by = by
+        self.blocked: PromotionError | None = None  # why nothing was begun, and all is put off
 
     def planned(self, decisions: Sequence[Decision]) -> None:
         if any(decision.moves for decision in decisions):
-            self._show(reports.started(self._push, self._workspace, decisions))
+            self._show(reports.started(self._push, self._workspace, decisions), must=True)
 
     def ended(self, outcome: Outcome) -> None:
         log.info(
@@ -117,22 +137,21 @@ class _Check(Progress):
         """Complete the check run; a workspace without a folder of the repository gets none."""
         if not (report.decisions or report.problem):
             return
-        self._show(reports.finished(self._push, report))
-        for push in self._owed.superseded:
-            self._show(reports.superseded(push, self._workspace, self._push.after))
+        run = reports.finished(self._push, report, self._owed.cause)
+        if not self._show(run):
+            self._by.ledger.write_later(self._owed, run)
 
-    def _show(self, run: CheckRun) -> None:
-        """Show *run*: one check run for each commit and workspace, found again after a crash."""
-        repository = self._push.repository
+    def _show(self, run: CheckRun, *, must: bool = False) -> bool:
+        """Show *run*; False where GitHub does not take it now.
+
+        At the start it *must* be possible to speak to GitHub at all: else nothing is begun.
+        """
         try:
-            run_id = self._run_ids.get(run.head_sha) or self._checks.find_check_run(
-                repository, head_sha=run.head_sha, name=run.name
-            )
-            if run_id is None:
-                run_id = self._checks.create_check_run(repository, run)
-            else:
-                self._checks.update_check_run(repository, run_id, run)
-            self._run_ids[run.head_sha] = run_id
+            self._by.reports.show(self._access, run)
         except PromotionError as exc:
-            status = exc.status if isinstance(exc, ApiError) else None
-            log.warning("check_run.refused", name=run.name, head_sha=run.head_sha, status=status)
+            if must and isinstance(exc, LimitedError | NoTokenError):
+                self.blocked = exc
+                raise
+            log.warning("check_run.refused", name=run.name, head_sha=run.head_sha, error=str(exc))
+            return False
+        return True

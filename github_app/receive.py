@@ -11,13 +11,14 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from github_app.admission import Admission
 from github_app.intake import IntakeUnavailable, Stored
 from github_app.metrics import Metrics
+from github_app.payload import PayloadError
 from github_app.webhook import (
     MAX_BODY_BYTES,
     ContentTypeError,
     Delivery,
-    PayloadError,
     SignatureError,
     parse_delivery,
     verify_signature,
@@ -51,10 +52,18 @@ class Refused(Exception):  # noqa: N818 - an answer, not a mistake of ours
 class WebhookEndpoint:
     """Turns a request into a stored delivery, or into a refusal."""
 
-    def __init__(self, *, intake: Store, secrets: Sequence[str], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        intake: Store,
+        secrets: Sequence[str],
+        metrics: Metrics,
+        admission: Admission,
+    ) -> None:
         self._intake = intake
-        self._secrets = tuple(secrets)
+        self._secrets = secrets  # read anew at each delivery: they may be rotated
         self._metrics = metrics
+        self._admission = admission
         self._large_bodies = asyncio.Semaphore(LARGE_BODIES_AT_ONCE)
 
     async def __call__(self, request: Request) -> Response:
@@ -79,8 +88,12 @@ class WebhookEndpoint:
         self._metrics.delivered(delivery.event)
         if delivery.event == "ping":
             return JSONResponse({"guid": delivery.guid, "status": "pong"})
-        if delivery.push is None and delivery.rerequest is None:
+        if not delivery.asks:
             return JSONResponse({"guid": delivery.guid, "status": "ignored"}, status_code=202)
+        if refusal := self._admission.refusal(delivery):
+            log.warning("delivery ignored", reason=refusal, **_names(delivery))
+            content = {"guid": delivery.guid, "status": "ignored", "reason": refusal}
+            return JSONResponse(content, status_code=202)
         try:
             stored = await self._intake.store(delivery)
         except IntakeUnavailable as exc:
@@ -165,4 +178,6 @@ def _names(delivery: Delivery) -> dict[str, str | None]:
     elif delivery.rerequest is not None:
         asked = delivery.rerequest
         names.update(repository=asked.repository, ref=None, after=asked.head_sha)
+    else:
+        names.update(action=delivery.action, owner=delivery.owner)
     return names

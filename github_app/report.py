@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from github_app.github import CheckRun
+from github_app.branches import Cause
+from github_app.check_run import Action, CheckRun
+from github_app.events import PROMOTE_AGAIN
 from promotion.outcome import Conclusion, Outcome
 from promotion.plan import Decision
+from promotion.printable import printable
 from promotion.push import Push
 from promotion.workspace import Report
 
-SUMMARY_LIMIT = 65_535  # characters, GitHub's limit for a check run's summary
+SUMMARY_LIMIT = 65_000  # characters; GitHub's limit for a check run's summary is 65,535
 WORST_FIRST = (
     Conclusion.FAILURE,
     Conclusion.TIMED_OUT,
@@ -22,6 +25,15 @@ WORST_FIRST = (
 )
 # Folders that stay where they were right to stay do not spoil a promotion.
 FINE = {Conclusion.SUCCESS, Conclusion.NEUTRAL, Conclusion.SKIPPED}
+CAUSES = {
+    Cause.RECONCILE: (
+        "This was found by comparing the branch on GitHub with the Git folders, not told by a push."
+    ),
+    Cause.RECOVERED: (
+        "GitHub could not deliver this push; it was found in the App's log of deliveries."
+    ),
+}
+AGAIN = Action("Promote again", "Bring the Git folders to this branch", PROMOTE_AGAIN)
 SIGNS = {
     Conclusion.SUCCESS: "✓",
     Conclusion.NEUTRAL: "✓",
@@ -33,44 +45,64 @@ SIGNS = {
 }
 
 
-def check_name(workspace: str) -> str:
-    return f"Brickpush / {workspace}"
+def check_name(workspace: str, tag: str | None = None) -> str:
+    """Return the name of a workspace's check run; a tag has one beside its branch's."""
+    return f"Brickpush / {workspace} / {tag}" if tag else f"Brickpush / {workspace}"
 
 
 def started(push: Push, workspace: str, decisions: Sequence[Decision]) -> CheckRun:
     """Return the check run of a promotion that begins."""
     moving = sum(decision.moves for decision in decisions)
     return CheckRun(
-        name=check_name(workspace),
+        name=check_name(workspace, push.tag),
         head_sha=push.after,
         status="in_progress",
-        title=f"Updating {_folders(moving)} that follow {push.branch}",
-        summary=_stays(decisions),
+        title=f"Updating {_folders(moving)} that follow {_name(push)}",
+        summary=_stays(decisions) or "Every Git folder of this repository moves.",
     )
 
 
-def finished(push: Push, report: Report) -> CheckRun:
+def finished(push: Push, report: Report, cause: Cause = Cause.PUSH) -> CheckRun:
     """Return the check run of a promotion that has ended."""
+    ended = conclusion(report)
     return CheckRun(
-        name=check_name(report.workspace),
+        name=check_name(report.workspace, push.tag),
         head_sha=push.after,
         status="completed",
-        conclusion=conclusion(report).value,
+        conclusion=ended.value,
         title=title(push, report),
-        summary=summary(report),
+        summary="\n\n".join(part for part in (CAUSES.get(cause), summary(report)) if part),
+        actions=() if ended in FINE else (AGAIN,),
     )
 
 
-def superseded(push: Push, workspace: str, by: str) -> CheckRun:
-    """Return the check run of a push that a newer one overtook."""
-    return CheckRun(
-        name=check_name(workspace),
-        head_sha=push.after,
-        status="completed",
-        conclusion=Conclusion.CANCELLED.value,
-        title=f"Superseded by {by[:7]}",
-        summary=f"{push.branch} was pushed again before this commit's turn: see {by}.",
+def superseded(push: Push, by: str) -> tuple[str, str]:
+    """Return title and summary for a commit that a newer push of its branch overtook."""
+    name = escape(push.branch or push.tag or push.ref)
+    if push.deleted:
+        return "Superseded: the branch was deleted", f"{name} was deleted before its turn came."
+    summary = f"{name} was pushed again before this commit's turn: see {by}."
+    return f"Superseded by {by[:7]}", summary
+
+
+def outdated(newest: Push) -> tuple[str, str]:
+    """Return title and summary for a check that was re-run on an older commit of its branch."""
+    name, by = escape(newest.branch or newest.tag or newest.ref), newest.after
+    if newest.deleted:
+        return "Not promoted: the branch was deleted", f"{name} is no more on GitHub."
+    summary = (
+        f"This commit is no more the newest of {name}: Git folders follow the branch, which is "
+        f"at {by}. Re-run the check of that commit."
     )
+    return f"Superseded by {by[:7]}", summary
+
+
+def given_up(reason: str) -> tuple[str, str]:
+    """Return title and summary for a commit whose promotion failed time and again."""
+    summary = (
+        f"**{escape(reason)}**\n\nNext step: correct this, then re-run this check, or push again."
+    )
+    return "Not promoted: given up after several tries", summary[:SUMMARY_LIMIT]
 
 
 def conclusion(report: Report) -> Conclusion:
@@ -89,7 +121,7 @@ def title(push: Push, report: Report) -> str:
     if report.problem:
         return "Not promoted: the workspace could not be read"
     if not report.outcomes:
-        return f"No Git folder moves for {push.branch}"
+        return f"No Git folder moves for {_name(push)}"
     fine = sum(outcome.conclusion in FINE for outcome in report.outcomes)
     return f"{fine} of {_folders(len(report.outcomes))} at {push.after[:7]}"
 
@@ -104,8 +136,10 @@ def summary(report: Report) -> str:
 
 def escape(text: str) -> str:
     """Return hostile text (paths, branch names, other programs' words) as plain Markdown text."""
-    flat = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]<>#|~!@&])", r"\\\1", flat)
+    flat = printable(" ".join(text.split()))
+    plain = re.sub(r"([\\`*_{}\[\]<>#|~!@&])", r"\\\1", flat)
+    # GitHub makes links of addresses that stand anywhere in a text.
+    return re.sub(r"(?i)\bwww\.", r"www\\.", plain.replace("://", "\\://"))
 
 
 def _table(report: Report) -> str:
@@ -168,6 +202,11 @@ def _blind_spots(report: Report) -> str:
         return ""
     rows = [f"- {escape(spot.path)}: {escape(spot.reason)}" for spot in report.blind_spots]
     return _fitting("Not seen:\n", rows, 5_000)
+
+
+def _name(push: Push) -> str:
+    """Return what was pushed, for a title: that is no Markdown."""
+    return printable(push.branch or push.tag or push.ref)
 
 
 def _folders(count: int) -> str:

@@ -6,17 +6,24 @@ A run may be repeated after a crash, so what it calls must be idempotent.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 import structlog
 
 from github_app import branches
 from github_app.branches import BranchPush, Claim
+from github_app.github_limits import LimitedError
 from github_app.metrics import Metrics
+from promotion.errors import PromotionError
 
 # The pauses after a run that failed; after one more failure only a new push tries again.
 RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
+MOST_STARTS = 3  # of one run: what ends the process each time is not begun a fourth time
+
+OnGivenUp = Callable[[sa.Connection, BranchPush, str], None]
+StillMine = Callable[[sa.Connection], None]  # ends the process where it has lost its lease
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -31,23 +38,36 @@ class Runs:
         metrics: Metrics,
         *,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        on_given_up: OnGivenUp = lambda _tx, _pushed, _reason: None,
+        still_mine: StillMine = lambda _tx: None,
     ) -> None:
+        """*on_given_up* is told in the transaction that gives a push up."""
         self._engine = engine
         self._promote = promote
         self._metrics = metrics
         self._retry_seconds = retry_seconds
+        self._on_given_up = on_given_up
+        self._still_mine = still_mine
 
     def carry_out(self, held: Claim) -> None:
         """Promote the branch's newest push, as it is when the work starts."""
-        with self._engine.connect() as reader:
-            pushed = branches.newest(reader, held)
+        with self._transaction() as tx:
+            starts = branches.start(tx, held)
+            pushed = branches.newest(tx, held)
         if pushed is None:  # this run has ended already, before the crash that repeats it
+            return
+        if starts > MOST_STARTS:
+            log.error("run ends the process every time", **_names(pushed))
+            self._release(held, pushed, f"it ended the service {MOST_STARTS} times")
             return
         try:
             self._promote(pushed)
+        except LimitedError as exc:
+            log.warning("promotion put off", seconds=round(exc.retry_after), **_names(pushed))
+            self._put_off(held, pushed, exc.retry_after)
         except Exception as exc:  # whatever it was, the branch is let go and stays owed
             log.warning("promotion failed", error=str(exc), exc_info=True, **_names(pushed))
-            self._release(held, pushed)
+            self._release(held, pushed, _reason(exc))
         else:
             self._finish(held, pushed)
 
@@ -57,27 +77,47 @@ class Runs:
             pushed = branches.newest(reader, stranded)
         if pushed is not None:
             log.warning("run ended without an ending", **_names(pushed))
-            self._release(stranded, pushed)
+            self._release(stranded, pushed, "the service was ended in the middle of it")
 
     def _finish(self, held: Claim, pushed: BranchPush) -> None:
-        with self._engine.begin() as tx:
+        with self._transaction() as tx:
             finished = branches.finish(tx, held, seq=pushed.seq)
         if finished:
             self._metrics.ran("finished", seconds=time.time() - pushed.received_at)
 
-    def _release(self, held: Claim, pushed: BranchPush) -> None:
+    def _put_off(self, held: Claim, pushed: BranchPush, seconds: float) -> None:
+        not_before = time.time() + seconds
+        with self._transaction() as tx:
+            branches.release(tx, held, seq=pushed.seq, not_before=not_before, failed=False)
+        self._metrics.ran("put off")
+
+    def _release(self, held: Claim, pushed: BranchPush, reason: str) -> None:
         pause = self._pause(pushed.attempts)
         not_before = branches.NEVER if pause is None else time.time() + pause
-        with self._engine.begin() as tx:
+        with self._transaction() as tx:
             released = branches.release(tx, held, seq=pushed.seq, not_before=not_before)
+            if released and pause is None:
+                self._on_given_up(tx, pushed, reason)
         if not released:
             return
         self._metrics.ran("failed" if pause is not None else "given up")
         if pause is None:
             log.error("promotion given up until the next push", **_names(pushed))
 
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self._engine.begin() as tx:
+            self._still_mine(tx)
+            yield tx
+
     def _pause(self, attempts: int) -> float | None:
         return self._retry_seconds[attempts] if attempts < len(self._retry_seconds) else None
+
+
+def _reason(exc: Exception) -> str:
+    """Return the reason in words that may be shown; a mistake of ours is told by the log."""
+    known = isinstance(exc, PromotionError)
+    return str(exc) if known else f"{type(exc).__name__}: see the service's log"
 
 
 def _names(pushed: BranchPush) -> dict[str, str | int]:

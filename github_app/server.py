@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from github_app.admission import Admission
+from github_app.http_limits import CONNECTIONS, LimitedHttp
 from github_app.metrics import Metrics
 from github_app.receive import Store, WebhookEndpoint
 
@@ -29,6 +31,7 @@ def create_app(
     secrets: Sequence[str],
     metrics: Metrics,
     ready: Callable[[], Mapping[str, str]],
+    admission: Admission | None = None,
 ) -> Starlette:
     """Return the application; *ready* returns what is wrong, by part, or nothing.
 
@@ -36,11 +39,23 @@ def create_app(
     """
     if not secrets or not all(secrets):
         raise ValueError("no webhook secret is configured, so no delivery can be verified")
-    webhook = WebhookEndpoint(intake=intake, secrets=secrets, metrics=metrics)
+    webhook = WebhookEndpoint(
+        intake=intake, secrets=secrets, metrics=metrics, admission=admission or Admission()
+    )
 
     async def receive(request: Request) -> Response:
         return await webhook(request)
 
+    route = Route("/webhooks/github", receive, methods=["POST"])
+    return Starlette(routes=[route, *_probes(metrics, ready)])
+
+
+def create_probes(*, metrics: Metrics, ready: Callable[[], Mapping[str, str]]) -> Starlette:
+    """Return the application of a process that takes no webhooks in."""
+    return Starlette(routes=_probes(metrics, ready))
+
+
+def _probes(metrics: Metrics, ready: Callable[[], Mapping[str, str]]) -> list[Route]:
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -51,14 +66,11 @@ def create_app(
     async def show_metrics(_request: Request) -> Response:
         return Response(metrics.render(), media_type=METRICS_TYPE)
 
-    return Starlette(
-        routes=[
-            Route("/webhooks/github", receive, methods=["POST"]),
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", show_metrics),
-        ]
-    )
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", show_metrics),
+    ]
 
 
 def serve(
@@ -69,7 +81,12 @@ def serve(
 
 
 def build_server(
-    app: Starlette, *, host: str, port: int, on_listening: Callable[[str], None]
+    app: Starlette,
+    *,
+    host: str,
+    port: int,
+    on_listening: Callable[[str], None],
+    connections: int = CONNECTIONS,
 ) -> Server:
     """Return a server that is yet to run; port 0 takes a free one."""
     config = uvicorn.Config(
@@ -77,7 +94,8 @@ def build_server(
         host=host,
         port=port,
         loop="auto",
-        http="httptools",
+        http=LimitedHttp,
+        limit_concurrency=connections,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -24,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from github_app.github_limits import WRITE_SECONDS
 from promotion.databricks import without_mount
 from promotion.discovery import ROOTS
 from promotion.entra import PUBLIC_CLOUD
@@ -72,10 +73,14 @@ class Section(BaseModel):
 class GitHubSettings(Section):
     app_id: int
     private_key_path: Path | None = None
-    private_key: SecretStr | None = None  # PEM; from the environment only
+    private_key_paths: tuple[Path, ...] = ()  # more of them, tried in order
+    private_key: SecretStr | None = None  # PEM or its base64; from the environment only
     webhook_secret_paths: tuple[Path, ...] = ()  # the first signs nothing, all verify
     webhook_secrets: tuple[SecretStr, ...] = ()  # from the environment only
     url: Origin = "https://github.com"  # or GitHub Enterprise Server's, or GHE.com's
+    allowed_owners: tuple[str, ...] = ()  # accounts that may use this service; empty: all
+    delivery_log_seconds: float = Field(300, gt=0)  # between looks for missed deliveries
+    write_seconds: float = Field(WRITE_SECONDS, ge=0)  # between check runs that can wait
 
 
 class EntraSettings(Section):
@@ -142,6 +147,7 @@ class Settings(BaseSettings):
     github: GitHubSettings
     workspaces: dict[str, WorkspaceSettings] = Field(min_length=1)
     database_url: str = "sqlite:///brickpush.sqlite"
+    reconcile_seconds: float = Field(600, gt=0)  # between comparisons with GitHub's branches
     ca_path: Path | None = None  # a PEM file of authorities to trust in place of the usual ones
 
     @classmethod
@@ -215,6 +221,9 @@ def _rooted(settings: Settings, directory: Path) -> Settings:
     github = settings.github.model_copy(
         update={
             "private_key_path": _under(directory, settings.github.private_key_path),
+            "private_key_paths": tuple(
+                directory / path for path in settings.github.private_key_paths
+            ),
             "webhook_secret_paths": tuple(
                 directory / path for path in settings.github.webhook_secret_paths
             ),

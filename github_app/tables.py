@@ -45,9 +45,11 @@ branches = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("after", sa.Text, nullable=False),
     sa.Column("received_at", sa.Double, nullable=False),
+    sa.Column("pushed_at", sa.BigInteger),  # by GitHub's clock; null where no push told it
     sa.Column("promoted", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("run", sa.BigInteger, nullable=False, server_default="0"),  # only grows: the fence
     sa.Column("running", sa.BigInteger),  # the run that holds the branch, null when nobody does
+    sa.Column("starts", sa.Integer, nullable=False, server_default="0"),  # of that run
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),  # failed, in a row
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
     sa.Index(
@@ -110,4 +112,78 @@ repository_names = sa.Table(
     sa.Column("full_name", sa.Text, primary_key=True),  # "octo-org/etl", in lower case
     sa.Column("repository_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("at", sa.Double, nullable=False),  # when it was last seen under it
+)
+
+# Check runs to write at leisure: pushes that were overtaken, runs that were given up.
+late_checks = sa.Table(
+    "late_checks",
+    metadata,
+    sa.Column("id", SEQUENCE, primary_key=True, autoincrement=True),
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("repository", sa.Text, nullable=False),
+    sa.Column("installation_id", sa.BigInteger),
+    sa.Column("ref", sa.Text, nullable=False),
+    sa.Column("head_sha", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),  # empty: all that the branch's promotions wrote
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("conclusion", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
+    sa.UniqueConstraint("repository_id", "head_sha", "name", name="one_late_check_per_name"),
+)
+
+# When each periodic work was last begun, and last asked for: one process does it, whoever is first.
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("work", sa.Text, primary_key=True),
+    sa.Column("begun_at", sa.Double, nullable=False),
+    sa.Column("asked_at", sa.Double, nullable=False),
+    sa.Column("done_at", sa.Double, nullable=False),  # when the last that ended well was begun
+)
+
+# Git folders that stay behind for a reason: they are tried again, more and more seldom.
+stragglers = sa.Table(
+    "stragglers",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("git_folder_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("head", sa.Text, nullable=False),  # where it should be
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("not_before", sa.Double, nullable=False),
+)
+
+# The worker processes on PostgreSQL. The row is the lease: who takes over deletes it first.
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),  # the durable engine's executor_id
+    sa.Column("expires", sa.Double, nullable=False),  # by the database's clock
+)
+
+# What is known of the Git credential that each principal has stored in each workspace.
+credential_slots = sa.Table(
+    "credential_slots",
+    metadata,
+    sa.Column("slot", sa.Text, primary_key=True),  # workspace, principal and provider
+    sa.Column("number", sa.BigInteger, nullable=False, server_default="0"),  # only grows
+    sa.Column("holder", sa.Text),  # whose token it is; null: nobody knows
+    sa.Column("repositories", sa.Text),  # JSON, those that it opens
+    sa.Column("expires_at", sa.Double),
+    sa.Column("stored_by", sa.Text, sa.ForeignKey("workers.id", ondelete="SET NULL")),  # just now
+)
+
+# Who uses a slot, or waits for it: a ticket is good when no older one has another holder.
+slot_tickets = sa.Table(
+    "slot_tickets",
+    metadata,
+    sa.Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    sa.Column("ticket", sa.Text, nullable=False, unique=True),
+    sa.Column("slot", sa.Text, sa.ForeignKey("credential_slots.slot"), nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text, sa.ForeignKey("workers.id", ondelete="CASCADE"), nullable=False),
+    sa.Index("slot_tickets_in_order", "slot", "number"),
 )

@@ -24,6 +24,7 @@ from hooks.result import Result, repository_name, without_password, workspace_as
 from hooks.results import Results, new_key, state_directory
 from hooks.scouting import scout
 from hooks.settings import load_settings
+from promotion.printable import printable
 from promotion.push import Push
 
 
@@ -93,7 +94,7 @@ def _introduce(entrances: Entrances, pushed: PushedCommit) -> None:
 def _say(words: str) -> None:
     if words:
         console = open_console(sys.stderr)
-        console.print(f"{symbol(console, '->')} {words}", style="dim", soft_wrap=True)
+        console.print(f"{symbol(console, '->')} {printable(words)}", style="dim", soft_wrap=True)
 
 
 def _show(run: Run, push: Push, request: Request, environ: Mapping[str, str]) -> None:

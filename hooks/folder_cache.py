@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import platformdirs
 
+from hooks.owner_only import write_whole
 from promotion.discovery import BlindSpot, Survey
 from promotion.git_folder import GitFolder
 
@@ -53,10 +53,6 @@ class FolderCache:
             "folders": [asdict(folder) for folder in seen.folders],
             "blind_spots": [asdict(spot) for spot in seen.blind_spots],
         }
-        draft = self.path.with_suffix(f".{os.getpid()}.draft")
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(stored, file)
-            draft.replace(self.path)
+            write_whole(str(self.path), json.dumps(stored))

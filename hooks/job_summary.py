@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hooks.local_promotion import Run
-from hooks.presentation import SYMBOLS, lines, printable, summary, title
+from hooks.presentation import SYMBOLS, lines, summary, title
 from hooks.result import workspace_as_json
+from promotion.printable import printable
 from promotion.push import Push
 from promotion.workspace import Report
 

@@ -1,10 +1,12 @@
 """The last failure, kept in one small file until the next push has shown it."""
 
-# ruff: noqa: PTH105, PTH108, PTH118, PTH123
+# ruff: noqa: PTH108, PTH118, PTH123
 
 from __future__ import annotations
 
 import os
+
+from hooks.owner_only import write_whole
 
 NAME = "last-failure"
 LONGEST = 2000
@@ -26,11 +28,8 @@ def leave(directory: str, subject: str, text: str) -> None:
     """Keep *text* about a repository's ref for the next push. May raise OSError."""
     path = os.path.join(directory, NAME)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    draft = f"{path}.{os.getpid()}-{abs(hash(subject))}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.write(f"{subject}\n{line}\n"[:LONGEST])
-    os.replace(draft, path)
+    draft_name = f"{os.getpid()}-{abs(hash(subject))}"
+    write_whole(path, f"{subject}\n{line}\n"[:LONGEST], draft_name)
 
 
 def withdraw(directory: str, subject: str) -> None:

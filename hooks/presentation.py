@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from hooks.local_promotion import FAILED, Run
 from promotion.outcome import Conclusion, Outcome
+from promotion.printable import printable
 from promotion.workspace import Report
 
 if TYPE_CHECKING:
@@ -97,11 +98,6 @@ def shorten(path: str, width: int) -> str:
     if room < 1:
         return f".../{name}"
     return f"{path[:room]}.../{name}"
-
-
-def printable(text: str) -> str:
-    """Return *text* without control characters, which could steer a terminal. Pure."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def show_line(console: Console, line: Line) -> None:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from hooks.local_promotion import FAILED
-from hooks.presentation import open_console, printable, symbol
+from hooks.presentation import open_console, symbol
 from promotion.outcome import Outcome
 from promotion.plan import Decision
+from promotion.printable import printable
 from promotion.workspace import Progress
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class BarProgress(Progress):
 
     def __init__(self, bar: rich.progress.Progress, words: str) -> None:
         self._bar = bar
-        self._words = words
+        self._words = printable(words)
         self._task = bar.add_task("Looking for Git folders", total=None)
         self._lock = threading.Lock()
         self._planned = 0

@@ -78,6 +78,7 @@ for command in (status, wait, log, login, doctor, install, uninstall):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Return the exit code that the shell will see."""
     from promotion.errors import ConfigError, PromotionError, SignInError
+    from promotion.printable import printable_lines
     from promotion.redact import redact
 
     try:
@@ -95,13 +96,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo("git promote: interrupted", err=True)
         return ExitCode.UNEXPECTED
     except (ConfigError, SignInError) as exc:
-        click.echo(f"git promote: {redact(str(exc))}", err=True)
+        click.echo(f"git promote: {printable_lines(redact(str(exc)))}", err=True)
         return ExitCode.CONFIGURATION
     except PromotionError as exc:
-        click.echo(f"git promote: {redact(str(exc))}", err=True)
+        click.echo(f"git promote: {printable_lines(redact(str(exc)))}", err=True)
         return ExitCode.FAILED
     except Exception as exc:
-        words = redact(f"{type(exc).__name__}: {exc}")
+        words = printable_lines(redact(f"{type(exc).__name__}: {exc}"))
         click.echo(f"git promote: something unexpected happened: {words}", err=True)
         return ExitCode.UNEXPECTED
     return code if isinstance(code, int) else ExitCode.DONE

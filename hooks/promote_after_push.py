@@ -25,7 +25,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Queue the promotion of what is being pushed. Return 0: a push is never stopped."""
     try:
         for line in queue(arguments, environ):
-            os.write(1, f"brickpush: {line}\n".encode("utf-8", "replace"))
+            say(line)
     except BaseException as exc:  # even Ctrl-C or a missing module must not stop the push
         say_what_went_wrong(exc)
     return 0
@@ -101,12 +101,17 @@ def announcement(pushed: PushedRefs) -> str:
     return f"promotion of {what or 'the pushed branches'} queued; `git promote status` shows it"
 
 
+def say(line: str) -> None:
+    """Print one line; what a ref's name holds for the terminal is not sent there."""
+    told = "".join(letter if letter.isprintable() else "?" for letter in line)
+    os.write(1, f"brickpush: {told}\n".encode("utf-8", "replace"))
+
+
 def say_what_went_wrong(exc: BaseException) -> None:
     """Tell, if that is possible, why nothing will be promoted."""
     try:
         why = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-        line = f"brickpush: nothing will be promoted: {why}; the push goes on\n"
-        os.write(1, line.encode("utf-8", "replace"))
+        say(f"nothing will be promoted: {why}; the push goes on")
     except BaseException:  # nobody listens
         return
 

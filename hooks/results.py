@@ -12,6 +12,7 @@ from pathlib import Path
 from hooks import state_directory as place
 from hooks.intent import START_SECONDS, unclaimed
 from hooks.lock import Lock
+from hooks.owner_only import write_whole
 from hooks.result import Result, State, as_json, from_json
 
 __all__ = ["Result", "Results", "State", "new_key", "state_directory"]
@@ -40,15 +41,7 @@ class Results:
         """Store a result in place of what was stored under its key. May raise OSError."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(result.key)
-        draft = path.with_suffix(f".{os.getpid()}.draft")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                json.dump(as_json(result), file)
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        write_whole(str(path), json.dumps(as_json(result)))
         self._forget_old_ones()
 
     def read(self, key: str) -> Result | None:

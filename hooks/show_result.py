@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hooks.presentation import INDENT, Line, printable, show_line, title
+from hooks.presentation import INDENT, Line, show_line, title
 from hooks.result import Result, State
+from promotion.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,14 +7,12 @@ many promotions of one holder (a GitHub App's installation) at once, another hol
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from promotion.git_credential import GitCredentials, GitToken, store_git_credential
+from promotion.slot_keeper import OneProcess, SlotKeeper, Stored
 
 # Databricks gives one git operation ten minutes: a token must outlive the next one.
 LEAST_SECONDS = 12 * 60.0
@@ -33,45 +31,17 @@ class TokenSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _Stored:
-    holder: str
-    repositories: frozenset[str]
-    token: GitToken = field(repr=False)
-
-
 class CredentialSlot:
-    """The slot of one principal for one provider in one workspace, within this process."""
+    """The slot of one principal for one provider in one workspace."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], keeper: SlotKeeper | None = None) -> None:
+        """*keeper* is what other processes share with this one; without it there are none."""
         self._now = now  # wall clock, seconds: tokens expire by it
-        self._changed = threading.Condition()
-        self._waiting: deque[object] = deque()
-        self._holder: str | None = None
-        self._count = 0
-        self._stored: _Stored | None = None
-        self._storing = threading.Lock()
-        self._number = 0  # of the stored credential
+        self._keeper = keeper or OneProcess()
 
-    @contextlib.contextmanager
-    def held_by(self, holder: str) -> Iterator[None]:
+    def held_by(self, holder: str) -> AbstractContextManager[None]:
         """Hold the slot, with the same holder's other promotions; first come, first served."""
-        ticket = object()
-        with self._changed:
-            self._waiting.append(ticket)
-            while self._waiting[0] is not ticket or self._holder not in (None, holder):
-                self._changed.wait()
-            self._waiting.popleft()
-            self._holder, self._count = holder, self._count + 1
-            self._changed.notify_all()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._count -= 1
-                if self._count == 0:
-                    self._holder = None
-                self._changed.notify_all()
+        return self._keeper.held_by(holder)
 
     def ensure(
         self,
@@ -87,33 +57,33 @@ class CredentialSlot:
         Called by who holds the slot. A new token covers *others* too, so that promotions that
         share the slot need not replace each other's. Returns the number of the stored credential.
         """
-        with self._storing:
-            if self._suffices(source.holder, repository):
-                return self._number
+        if stored := self._sufficient(source.holder, repository):
+            return stored.number
+        with self._keeper.storing():
+            if stored := self._sufficient(source.holder, repository):
+                return stored.number
             wanted = self._covered(source.holder) | others | {repository}
             token = source.mint(wanted)
-            self._stored = None  # unknown, until Databricks has said yes
+            self._keeper.unknown()  # until Databricks has said yes
             store_git_credential(credentials, provider=provider, token=token)
-            self._stored = _Stored(source.holder, wanted, token)
-            self._number += 1
-            return self._number
+            return self._keeper.store(source.holder, wanted, token.expires_at).number
 
     def forget(self, number: int) -> None:
         """Have a new token stored at the next chance, unless *number* was replaced already."""
-        with self._storing:
-            if number == self._number:
-                self._stored = None
+        with self._keeper.storing():
+            stored = self._keeper.stored()
+            if stored is not None and stored.number == number:
+                self._keeper.unknown()
 
     def _covered(self, holder: str) -> frozenset[str]:
-        if self._stored is None or self._stored.holder != holder:
+        stored = self._keeper.stored()
+        if stored is None or stored.holder != holder:
             return frozenset()
-        return self._stored.repositories
+        return stored.repositories
 
-    def _suffices(self, holder: str, repository: str) -> bool:
-        stored = self._stored
-        return (
-            stored is not None
-            and stored.holder == holder
-            and repository in stored.repositories
-            and stored.token.expires_at - self._now() > LEAST_SECONDS
-        )
+    def _sufficient(self, holder: str, repository: str) -> Stored | None:
+        """Return what is stored where it opens *repository* long enough for one pull."""
+        stored = self._keeper.stored()
+        if stored is None or stored.holder != holder or repository not in stored.repositories:
+            return None
+        return stored if stored.expires_at - self._now() > LEAST_SECONDS else None

@@ -112,6 +112,11 @@ class Databricks:
         body = self._get("/workspace/list", {"path": path})
         return [_workspace_object(entry) for entry in body.get("objects") or ()]
 
+    def who_am_i(self) -> str:
+        """Return the name under which the workspace knows the caller."""
+        me = self._get("/preview/scim/v2/Me")
+        return str(me.get("displayName") or me.get("userName") or me.get("id") or "")
+
     def list_git_credentials(self) -> list[GitCredential]:
         """Return the caller's Git credentials, without their tokens."""
         body = self._get("/git-credentials")

@@ -96,6 +96,11 @@ class Http:
         self._headers = dict(headers or {})
         self._pace = pace
         self._forget = forget
+        # Proxies and authorities for this host, looked up once: requests would at each call,
+        # and would let REQUESTS_CA_BUNDLE win over the session's own value.
+        self._environment = session.merge_environment_settings(
+            self.base_url, {}, False, session.verify, None
+        )
 
     def call(
         self,
@@ -137,15 +142,13 @@ class Http:
         call = f"{method} {url}"
         authorization = self._authorization() if self._authorization is not None else None
         try:
-            response = self._session.request(
-                method,
-                url,
-                auth=_Authorization(authorization) if authorization else None,
+            auth = _Authorization(authorization) if authorization else None
+            request = requests.Request(method, url, auth=auth, **content)
+            response = self._session.send(
+                self._session.prepare_request(request),
                 timeout=(CONNECT_SECONDS, read_seconds),
                 allow_redirects=False,
-                # Given by name, or REQUESTS_CA_BUNDLE would win over the session's own value.
-                verify=self._session.verify,
-                **content,
+                **self._environment,
             )
         except requests.exceptions.ReadTimeout:
             raise TimedOutError(f"{call} gave no answer within {read_seconds:g} s") from None

@@ -102,6 +102,9 @@ class KnownFolders:
             self.problem = None
         except PromotionError as exc:
             self.problem = exc
+        except RuntimeError as exc:  # a thread pool refuses work once the process is ending
+            if "shutdown" not in str(exc):
+                raise
 
 
 def _somewhere(folder: GitFolder) -> GitFolder:

@@ -19,7 +19,7 @@ START = 8  # calls at once, before anything is known
 CAP = 16
 ATTEMPTS = 6  # sendings of one call that was refused for now (429, 503), in all
 MOST_WAIT_SECONDS = 60.0  # we never wait longer for one Retry-After
-PASSED_OVER = 8  # calls that go before one that gives way, at the most
+PASSED_OVER = 50  # calls that go before one that gives way, at the most
 
 LEAST_RATE = 1.0  # calls a second; we never send slower, whatever was measured
 MARGIN = 0.95  # of the measured rate
@@ -45,7 +45,7 @@ class Turn:
 
 
 class Pace:
-    """A gate for the calls to one workspace: more at once while all is well, half when refused.
+    """A gate for the calls to one workspace: more at once while all is well, fewer when refused.
 
     The limit grows by one for each success until the first refusal, and by one for each round of
     successes after it. `Retry-After` stops the whole workspace's sending, not one thread's. From
@@ -60,9 +60,11 @@ class Pace:
         self._cap = cap
         self._limit = float(min(start, cap))
         self._first, self._after = _Lane(), _Lane()
-        self._passed_over = 0  # calls that went before one that gives way, since the last such
+        self._passed_over = 0  # calls that went while one that gives way was waiting
         self._not_before = 0.0
         self._round = 0
+        self._too_many = self._too_fast = True  # what the last slow-down was about
+        self._least = 1.0  # calls at once that it leaves
         self._rate = Rate()
         self._changed = threading.Condition()
 
@@ -121,7 +123,8 @@ class Pace:
             lane.waiting -= 1
             self._changed.notify_all()
         lane.under_way += 1
-        self._passed_over = self._passed_over + 1 if lane is self._first else 0
+        passed_over = lane is self._first and self._after.waiting
+        self._passed_over = self._passed_over + 1 if passed_over else 0
         now = self._clock.time()
         self._rate.sent(now)
         return Turn(self._round, now)
@@ -158,17 +161,25 @@ class Pace:
             self._changed.notify_all()
 
     def refused(self, turn: Turn, seconds: float) -> None:
-        """Send nothing for *seconds*, then half as much; one halving for all of one round."""
+        """Send nothing for *seconds*, then less; one slow-down for all calls of one round.
+
+        Nobody says what there was too much of. With all places taken it was calls at once, and
+        as many as were let in are tried next, but at least half; with places free it was calls a
+        second. As long as no rate is known it may have been either.
+        """
         with self._changed:
             now = self._clock.time()
             self._not_before = max(self._not_before, now + seconds)
             first = turn.round == self._round
+            under_way = self._first.under_way
             if first:
                 self._round += 1
-                # At a known rate, and with places free, it was not too many at once.
-                if self._first.under_way >= self.limit or math.isinf(self._rate.a_second):
-                    self._limit = max(1.0, self._limit / 2)
-            self._rate.refused(turn.sent_at, now, first=first)
+                full, unknown = under_way >= self.limit - 1, math.isinf(self.a_second)
+                self._too_many, self._too_fast = full or unknown, unknown or not full
+                self._least = max(1.0, self._limit / 2)
+            if self._too_many:
+                self._limit = max(self._least, min(self._limit, under_way - 1))
+            self._rate.refused(turn.sent_at, now, first=first, measure=self._too_fast)
 
 
 @dataclass
@@ -217,15 +228,15 @@ class Rate:
         """Try a little more: the limit may have been lifted."""
         self.a_second += PROBE
 
-    def refused(self, sent_at: float, now: float, *, first: bool) -> None:
-        """Measure again; the *first* refusal of a slow-down ends the measured time."""
+    def refused(self, sent_at: float, now: float, *, first: bool, measure: bool) -> None:
+        """Measure where asked to; the *first* refusal of a slow-down ends the measured time."""
         if first:
             last, self._refused_at = self._refused_at, now
             self._since = None if last is None else max(last, now - WINDOW_SECONDS)
             self._level, self._level_at = 0.0, now
         with contextlib.suppress(ValueError):
             self._sent.remove(sent_at)
-        if self._since is None or self._refused_at is None:
+        if not measure or self._since is None or self._refused_at is None:
             return
         let_through = sum(at > self._since for at in self._sent)
         measured = let_through / max(0.1, self._refused_at - self._since)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from promotion.git_folder import GitFolder
 from promotion.push import Push
-from promotion.repository_url import RepositoryKey, repository_key
+from promotion.repository_url import RepositoryKey, is_unencrypted, repository_key
 from promotion.rules import EVERY_FOLDER, Rule, deciding_rule, highest
 
 PROVIDERS = {"github", "githubenterprise"}
@@ -75,6 +75,8 @@ def _aim(
 ) -> tuple[Destination | None, str]:
     if (folder.provider or "").casefold() not in PROVIDERS:
         return None, f"its Git provider is {folder.provider or 'not set'}, not GitHub"
+    if is_unencrypted(folder.url):
+        return None, "its URL begins with http://, where a Git token could be read: use https://"
     if rule.follow == "nothing":
         return None, f"is left alone by {rule.name}"
     if rule.tag_pattern is not None:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 # git@host:owner/name, the scp-like form; a host of one letter would be a Windows drive.
 _SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]{2,}):(?P<path>(?!/*\d+/)[^\s]+)")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _DNS_PORTS = {"ssh", "git"}  # their ports say nothing about which repository it is
 
 
@@ -34,7 +35,11 @@ def repository_key(url: str | None) -> RepositoryKey | None:
     """
     if not url:
         return None
-    split = _split(url.strip())
+    url = url.strip()
+    # Programs differ in which host such a URL names: one could pull from another than we think.
+    if "\\" in url or " " in url or not url.isprintable():
+        return None
+    split = _split(url)
     if split is None:
         return None
     host = _host(split)
@@ -43,6 +48,12 @@ def repository_key(url: str | None) -> RepositoryKey | None:
         return None
     owner, name = parts[0], parts[1].removesuffix(".git")
     return RepositoryKey(host, owner, name) if name else None
+
+
+def is_unencrypted(url: str | None) -> bool:
+    """Return whether a token sent to *url* could be read on its way; loopback has none."""
+    split = _split((url or "").strip())
+    return split is not None and split.scheme == "http" and split.hostname not in LOOPBACK
 
 
 def _split(url: str) -> SplitResult | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ from promotion.promote import Contains, Promoter, nobody_knows
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey, repository_key
 from promotion.rules import Rule
+from promotion.slot_keeper import Keepers, in_one_process
 
 
 class Workspace:
@@ -40,7 +40,9 @@ class Workspace:
         at_once: int = CAP,
         memory: Memory | None = None,
         now: Callable[[], float] = time.time,
+        keeper: Keepers = in_one_process,
     ) -> None:
+        """*keeper* returns who keeps the identity's credential slot for a provider."""
         self.name = name
         self.databricks = databricks
         self.roots = tuple(roots)
@@ -48,7 +50,8 @@ class Workspace:
         self.at_once = at_once  # Git folders
         self.known = KnownFolders(self._survey, memory or NoMemory(), now)
         self.seconds: dict[int, float] = {}  # how long each Git folder took the last time
-        self._slots: dict[str, CredentialSlot] = defaultdict(lambda: CredentialSlot(now))
+        self._slots: dict[str, CredentialSlot] = {}
+        self._now, self._keeper = now, keeper
 
     @property
     def host(self) -> str:
@@ -56,7 +59,11 @@ class Workspace:
 
     def slot(self, provider: str) -> CredentialSlot:
         """Return the identity's credential slot for a provider, whatever its case."""
-        return self._slots[provider.casefold()]
+        key = provider.casefold()
+        if key not in self._slots:
+            # Two threads may both come here; the first one's stays.
+            self._slots.setdefault(key, CredentialSlot(self._now, self._keeper(key)))
+        return self._slots[key]
 
     def _survey(self) -> Survey:
         return survey(self.databricks, self.roots)

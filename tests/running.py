@@ -35,12 +35,12 @@ def environment(**changes):
 class Service:
     """`brickpush serve` in a process of its own."""
 
-    def __init__(self, config: Path, log: Path, **environ):
+    def __init__(self, config: Path, log: Path, *, role: str = "all", **environ):
         self.log = log
         command = (sys.executable, "-I", "-m", "github_app", "serve", "--config", str(config))
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                (*command, "--port", "0"),
+                (*command, "--port", "0", "--role", role),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,

@@ -24,6 +24,7 @@ ADDRESSES = {
         "promotion/entra.py",
         "promotion/entra_credentials.py",
         "hooks/identity/user_sign_in.py",
+        "github_app/fence.py",
         "github_app/github.py",
         "github_app/service.py",
         "github_app/sign_in.py",

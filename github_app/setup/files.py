@@ -106,7 +106,9 @@ def write_config(files: SetupFiles, answers: Answers) -> None:
 
 def config_text(answers: Answers) -> str:
     """Return the settings as TOML. Pure."""
-    lines = ["# Written by `brickpush setup`. It holds no secret: those stand in the files it names."]
+    lines = [
+        "# Written by `brickpush setup`. It holds no secret: those stand in the files it names."
+    ]
     if answers.ca_path is not None:
         lines.append(f"ca_path = {quoted(str(answers.ca_path.absolute()))}")
     lines += ["", "[github]", f"app_id = {answers.app_id}"]
@@ -132,7 +134,7 @@ def _workspace(given: WorkspaceAnswers | None) -> list[str]:
             host="https://adb-1234567890123456.7.azuredatabricks.net",
             tenant_id="the directory (tenant) id",
             client_id="the service principal's application (client) id",
-            client_secret_path="dev.client-secret",
+            client_secret_path="dev.client-secret",  # nosec B106
         )
         head = "# The service needs one workspace at least: fill this in, and take the # away."
         return [head, *(f"# {line}".rstrip() for line in _workspace(example))]

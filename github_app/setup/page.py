@@ -106,7 +106,6 @@ class _Page:
         shown = self._registering.shown()
         manifest = json.dumps(self._registering.manifest())
         action = self._target.action(self._visitors.state)
-        self._registering.seen(shown["stage"])
         return self._render("setup.html", manifest=manifest, action=action, **shown)
 
     async def registered(self, request: Request) -> Response:
@@ -122,9 +121,10 @@ class _Page:
         return RedirectResponse("/", 303)  # so that no reload sends the code again
 
     async def stage(self, request: Request) -> Response:
-        """Tell the page's script whether there is something new to show."""
+        """Hear from the page's script what it shows, and tell what there is to show."""
         if not self._known(request):
             return JSONResponse({}, 403)
+        self._registering.seen(request.query_params.get("shown", ""))
         return JSONResponse({"stage": self._registering.shown()["stage"]})
 
     async def missing(self, _request: Request, _exc: Exception) -> Response:
@@ -138,5 +138,3 @@ class _Page:
 
     def _render(self, name: str, status: int = 200, **words: object) -> Response:
         return HTMLResponse(self._templates.get_template(name).render(words), status)
-
-

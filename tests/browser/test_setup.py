@@ -185,10 +185,11 @@ def test_a_code_that_github_refuses_ends_the_wizard_with_words_on_both_sides(sta
 
 
 def test_nobody_installs_in_time(start, page, tmp_path):
-    setup = start("--wait-minutes", "0.05")
+    setup = start("--wait-minutes", "0.025")
     page.goto(setup.url)
     register(page, "Brickpush too late")
 
+    page.get_by_role("heading", name="That did not work").wait_for()
     assert setup.end() == 1
     assert "is registered, and brickpush.toml is written, but nobody installed it" in setup.said
     assert "then run `brickpush doctor`" in setup.said

@@ -6,11 +6,14 @@ import json
 import threading
 
 import pytest
+from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 
 from github_app import database
 from github_app.engine import Engine
 from github_app.intake import Intake
+from github_app.lease import OnlyWorker
 from github_app.metrics import Metrics
+from github_app.row_lease import RowLease
 from github_app.webhook import Delivery, parse_push
 
 SECRET = "It's a Secret to Everybody"
@@ -75,8 +78,16 @@ def signed():
 
 
 @pytest.fixture
-def database_url(tmp_path):
+def backend(request):
+    """What a test runs on: SQLite, or what its parameters say."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def database_url(tmp_path, backend, request):
     """An empty database with all its tables."""
+    if backend == "postgresql":
+        return request.getfixturevalue("postgres_url")
     url = f"sqlite:///{tmp_path}/brickpush.sqlite"
     database.migrate(url)
     return url
@@ -97,6 +108,13 @@ def intake(database_url):
     intake.stop()
 
 
+def lease_of_a_test(database_url):
+    """A lease whose loss does not end the process of the tests."""
+    if database_url.startswith("sqlite"):
+        return OnlyWorker()
+    return RowLease(database_url, ttl=30.0, on_lost=lambda: None)
+
+
 class Worker:
     """An engine in this process, and what it promoted."""
 
@@ -109,6 +127,7 @@ class Worker:
             engine=tables,
             promote=self._record,
             metrics=Metrics(),
+            lease=lease_of_a_test(database_url),
             retry_seconds=(0.05, 0.05),
         )
 

@@ -1,6 +1,7 @@
-"""The service with a promotion that appends to a file: run by test_crash.py, which kills it.
+"""The service with a promotion that appends to a file: run by tests, which kill it.
 
-Arguments: the database's URL, the file to append to, the seconds that a promotion takes.
+Arguments: the database's URL, the file to append to, the seconds that a promotion takes, and the
+role, as `brickpush serve` has it.
 """
 
 from __future__ import annotations
@@ -8,47 +9,67 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from github_app import database
+from github_app import database, logs
 from github_app.engine import Engine
 from github_app.intake import Intake
 from github_app.metrics import Metrics
-from github_app.server import create_app, serve
+from github_app.row_lease import open_lease
+from github_app.server import create_app, create_probes, serve
+
+SECRETS = ["It's a Secret to Everybody"]
 
 
-def main(database_url, promoted_path, seconds):
-    def promote(owed):
-        append("started", owed.push.after)
-        time.sleep(float(seconds))
-        append("promoted", owed.push.after)
-
-    def append(*words):
-        with Path(promoted_path).open("a", encoding="utf-8") as file:
-            print(*words, file=file)
-
+def main(database_url, promoted_path, seconds, role="all"):
     def say(url):
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
+    logs.configure(json=True)
+    serving = partial(serve, host="127.0.0.1", port=0, on_listening=say)
     database.migrate(database_url)
     metrics = Metrics()
-    engine = Engine(
-        database_url=database_url,
-        engine=database.open_engine(database_url),
-        promote=promote,
-        metrics=metrics,
-    )
+    if role == "web":
+        intake = Intake(database_url, metrics=metrics)
+        intake.start()
+        serving(create_app(intake=intake, secrets=SECRETS, metrics=metrics, ready=intake.problems))
+        intake.stop()
+        return
+    engine = build_engine(database_url, promoted_path, float(seconds), metrics)
     intake = Intake(database_url, metrics=metrics, on_stored=engine.wake)
     engine.start()
     intake.start()
-    app = create_app(
-        intake=intake, secrets=["It's a Secret to Everybody"], metrics=metrics, ready=dict
-    )
-    serve(app, host="127.0.0.1", port=0, on_listening=say)
+    if role == "worker":
+        serving(create_probes(metrics=metrics, ready=engine.problems))
+    else:
+        serving(create_app(intake=intake, secrets=SECRETS, metrics=metrics, ready=dict))
     intake.stop()
     if not engine.stop(6):
         os._exit(0)
+
+
+def build_engine(database_url, promoted_path, seconds, metrics):
+    tables = database.open_engine(database_url)
+    lease = open_lease(database_url)
+
+    def promote(owed):
+        append("started", owed.push.after)
+        time.sleep(seconds)
+        lease.may_act()
+        append("acted", owed.push.after)
+        with tables.begin() as tx:
+            lease.still_mine(tx)
+            append("promoted", owed.push.after)
+
+    def append(*words):
+        with Path(promoted_path).open("a", encoding="utf-8") as file:
+            print(*words, time.time(), os.getpid(), file=file)
+
+    return Engine(
+        database_url=database_url, engine=tables, promote=promote, metrics=metrics, lease=lease
+    )
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ from alembic.runtime.migration import MigrationContext
 
 from github_app import database
 from github_app.database import SchemaError
+from github_app.engine import EngineError
 from github_app.tables import metadata
 
 
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
 def test_the_migrations_make_the_tables_that_the_code_declares(tables):
     ours = {*metadata.tables}
 
@@ -32,6 +34,18 @@ def test_tables_of_a_newer_release_are_left_alone(database_url, tables):
         tx.execute(sa.text("update alembic_version set version_num = '9999'"))
 
     with pytest.raises(SchemaError, match="has revision 9999, and this release knows"):
+        database.migrate(database_url)
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
+def test_the_durable_engines_tables_of_a_newer_release_are_left_alone(
+    database_url, tables, backend
+):
+    name = "dbos_migrations" if backend == "sqlite" else "dbos.dbos_migrations"
+    with tables.begin() as tx:
+        tx.execute(sa.text(f"update {name} set version = 9999"))
+
+    with pytest.raises(EngineError, match="have version 9999, and this release knows up to"):
         database.migrate(database_url)
 
 

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from github_app import branches
 from github_app.branches import Claim
+from github_app.events import Rerequest
 from github_app.intake import Intake, IntakeUnavailable, Stored
 from github_app.metrics import Metrics
 from github_app.tables import branches as branch_rows
 from github_app.tables import deliveries as delivery_rows
 from github_app.tables import outcomes
-from github_app.webhook import Delivery, Rerequest
+from github_app.webhook import Delivery
 from promotion.push import Push
 
 

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from github_app.events import PushEvent, Rerequest
+from github_app.payload import PayloadError
 from github_app.webhook import (
     ContentTypeError,
     Delivery,
-    PayloadError,
-    PushEvent,
-    Rerequest,
     SignatureError,
     parse_delivery,
     parse_push,

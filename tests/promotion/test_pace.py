@@ -1,13 +1,24 @@
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from builders import StillClock, an_api_error
 
 from promotion.errors import ApiError
-from promotion.pace import ATTEMPTS, CAP, Pace
+from promotion.pace import (
+    ATTEMPTS,
+    CAP,
+    FORGET_SECONDS,
+    LEAST_RATE,
+    MARGIN,
+    PROBE,
+    Pace,
+    give_way,
+)
 
 
 class Calls:
@@ -22,6 +33,48 @@ class Calls:
         if self.errors:
             raise self.errors.pop(0)
         return "done"
+
+
+class Bucket:
+    """A call that is refused when more than *rate* a second were made, after a *burst*."""
+
+    def __init__(self, clock, *, rate, burst):
+        self.clock, self.rate, self.burst = clock, rate, burst
+        self.level, self.at = burst, clock.time()
+        self.count = self.refused = 0
+
+    def __call__(self):
+        now = self.clock.time()
+        self.level = min(self.burst, self.level + self.rate * (now - self.at))
+        self.at = now
+        self.count += 1
+        if self.level < 1:
+            self.refused += 1
+            raise an_api_error(429, retry_after=1.0)
+        self.level -= 1
+
+
+class HeldClock(StillClock):
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def sleep(self, seconds):
+        self.asked.set()
+        assert self.go_on.wait(10)
+        super().sleep(seconds)
+
+
+def refuse_after(pace, clock, *, calls):
+    """Let a second pass, in which some calls go well and the next is refused."""
+    clock.now += 1
+    for _ in range(calls):
+        with pace.turn():
+            pass
+    with pace.turn() as turn:
+        pace.refused(turn, 0)
 
 
 def test_more_calls_go_at_once_while_all_is_well():
@@ -110,3 +163,111 @@ def test_a_call_that_stays_throttled_is_given_up():
         Pace(StillClock()).send(calls)
 
     assert calls.count == ATTEMPTS
+
+
+def test_with_places_free_a_refusal_at_a_known_rate_leaves_the_calls_at_once():
+    clock = StillClock()
+    pace = Pace(clock, start=16)
+    refuse_after(pace, clock, calls=0)
+    refuse_after(pace, clock, calls=20)
+    limit = pace.limit
+
+    refuse_after(pace, clock, calls=5)
+
+    assert pace.limit >= limit
+
+
+def test_as_many_calls_as_were_let_in_are_tried_next():
+    pace = Pace(StillClock(), start=8)
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(pace.turn())
+        with pace.turn() as refused:
+            pace.refused(refused, 1)
+
+        assert pace.limit == 5
+
+
+def test_the_rate_is_what_was_let_through_between_two_refusals():
+    clock = StillClock()
+    pace = Pace(clock)
+
+    refuse_after(pace, clock, calls=10)
+    assert pace.a_second == math.inf
+
+    refuse_after(pace, clock, calls=10)
+    assert pace.a_second == pytest.approx(10 * MARGIN)
+
+
+def test_calls_are_spread_to_the_learnt_rate():
+    clock = StillClock()
+    pace = Pace(clock)
+    refuse_after(pace, clock, calls=10)
+    refuse_after(pace, clock, calls=10)
+    began, rate = clock.now, pace.a_second
+
+    for _ in range(50):
+        with pace.turn():
+            pass
+
+    assert clock.now - began == pytest.approx(50 / rate)
+
+
+def test_the_rate_grows_slowly_while_all_is_well_and_is_forgotten_after_a_minute():
+    clock = StillClock()
+    pace = Pace(clock)
+    refuse_after(pace, clock, calls=10)
+    refuse_after(pace, clock, calls=10)
+    rate = pace.a_second
+
+    pace.went_well()
+    assert pace.a_second == pytest.approx(rate + PROBE)
+
+    clock.now += FORGET_SECONDS + 1
+    pace.send(lambda: None)
+    assert pace.a_second == math.inf
+
+
+def test_a_rate_never_falls_to_nothing():
+    clock = StillClock()
+    pace = Pace(clock)
+
+    for _ in range(10):
+        refuse_after(pace, clock, calls=0)
+
+    assert pace.a_second == LEAST_RATE
+
+
+def test_behind_a_limit_of_ten_a_second_few_calls_are_refused():
+    clock = StillClock()
+    pace, bucket = Pace(clock), Bucket(clock, rate=10, burst=10)
+
+    for _ in range(300):
+        pace.send(bucket)
+
+    assert clock.now < 1.3 * (300 - 10) / 10
+    assert bucket.refused < 0.1 * bucket.count
+
+
+def test_a_call_that_gives_way_has_a_place_of_its_own():
+    pace = Pace(StillClock(), start=1, cap=1)
+
+    with ThreadPoolExecutor(1, initializer=give_way) as survey, pace.turn():
+        assert survey.submit(pace.send, lambda: "listed").result(10) == "listed"
+
+
+def test_a_call_that_gives_way_goes_after_one_that_waits():
+    clock, order = HeldClock(), []
+    pace = Pace(clock)
+    with pace.turn() as turn:
+        pace.refused(turn, 1)
+    with ThreadPoolExecutor(1) as calls, ThreadPoolExecutor(1, initializer=give_way) as survey:
+        first = calls.submit(pace.send, lambda: order.append("update"))
+        assert clock.asked.wait(10)
+        after = survey.submit(pace.send, lambda: order.append("list"))
+
+        clock.go_on.set()
+
+        first.result(10)
+        after.result(10)
+    assert order == ["update", "list"]

@@ -1,0 +1,180 @@
+"""Those who are compared, each in a fresh process: `python -m benchmarks.peers NAME URL`.
+
+Each brings the Git folders of the stand-in workspace that follow `main` to the push, and prints
+the seconds from the call, with everything imported, to the last answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+from benchmarks.workspace import URL
+from promotion.clock import SystemClock
+from promotion.databricks import Databricks
+from promotion.discovery import Survey
+from promotion.git_credential import GitToken
+from promotion.git_folder import GitFolder
+from promotion.http import Http, open_session
+from promotion.known_folders import NoMemory
+from promotion.outcome import Conclusion
+from promotion.pace import Pace
+from promotion.push import Push
+from promotion.repository_url import RepositoryKey
+from promotion.workspace import Helpers, Workspace, promote_in_workspace
+
+BEFORE, FIRST, SECOND = "0" * 40, "1" * 40, "2" * 40
+AT_ONCE = 16
+TOKEN = "Bearer benchmark"
+
+
+class Remembered(NoMemory):
+    """A memory that knows the whole workspace already."""
+
+    def __init__(self, url: str) -> None:
+        answer = requests.get(f"{url}/benchmark/folders", timeout=60)
+        self._seen = Survey(tuple(map(_git_folder, answer.json())), ())
+
+    def load(self) -> Survey | None:
+        return self._seen
+
+
+class Tokens:
+    """An App's tokens for the Git credential slot."""
+
+    holder = "installation 1"
+
+    def mint(self, repositories: frozenset[str]) -> GitToken:
+        return GitToken("x-access-token", f"for {len(repositories)} repositories")
+
+
+def workflow(url: str) -> float:
+    """List every page, then PATCH the matches one after another, as hand-written jobs do."""
+    move_tip(url, FIRST)
+    headers = {"Authorization": TOKEN}
+    began = time.perf_counter()
+    matches, params = [], {"path_prefix": "/Workspace/Repos"}
+    while True:
+        answer = requests.get(f"{url}/api/2.0/repos", params=params, headers=headers, timeout=60)
+        answer.raise_for_status()
+        page = answer.json()
+        matches += [r["id"] for r in page["repos"] if (r["url"], r["branch"]) == (URL, "main")]
+        if "next_page_token" not in page:
+            break
+        params["next_page_token"] = page["next_page_token"]
+    for number in matches:
+        requests.patch(
+            f"{url}/api/2.0/repos/{number}", json={"branch": "main"}, headers=headers, timeout=600
+        ).raise_for_status()
+    return time.perf_counter() - began
+
+
+def sdk_pool(url: str) -> float:
+    """List with Databricks' SDK, then update in a pool of 16."""
+    from databricks.sdk import WorkspaceClient
+
+    move_tip(url, FIRST)
+    client = WorkspaceClient(host=url, token="benchmark", auth_type="pat")
+    began = time.perf_counter()
+    listed = client.repos.list(path_prefix="/Workspace/Repos")
+    matches = [repo.id for repo in listed if (repo.url, repo.branch) == (URL, "main")]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda number: client.repos.update(number, branch="main"), matches))
+    return time.perf_counter() - began
+
+
+def known(url: str) -> float:
+    """Brickpush, with the Git folders remembered; the refresh runs beside."""
+    return promote(url, open_workspace(url, Remembered(url)), FIRST)
+
+
+def cold(url: str) -> float:
+    """Brickpush, with nothing remembered and no Git credential stored."""
+    return promote(url, open_workspace(url, NoMemory()), FIRST, Helpers(tokens=Tokens()))
+
+
+def second(url: str) -> float:
+    """Brickpush's second push, when it has seen how long each Git folder takes."""
+    workspace = open_workspace(url, Remembered(url))
+    promote(url, workspace, FIRST)
+    return promote(url, workspace, SECOND)
+
+
+def memory(url: str) -> float:
+    """Return the megabytes, not seconds, that the known folders of a workspace cost."""
+    open_workspace(url, NoMemory()).known.refreshed()  # loads what any survey needs
+    workspace = open_workspace(url, NoMemory())
+    tracemalloc.start()
+    known = workspace.known.refreshed()
+    workspace.seconds |= {folder.id: 0.1 * n for n, folder in enumerate(known.folders)}
+    gc.collect()
+    megabytes = tracemalloc.get_traced_memory()[0] / 1e6
+    tracemalloc.stop()
+    return megabytes
+
+
+def open_workspace(url: str, memory: NoMemory) -> Workspace:
+    """Return the workspace as the service opens it, but for the sign-in."""
+    http = Http(
+        url, session=open_session(None), authorization=lambda: TOKEN, pace=Pace(SystemClock())
+    )
+    return Workspace("benchmark", Databricks(http), memory=memory)
+
+
+def promote(url: str, workspace: Workspace, after: str, helpers: Helpers | None = None) -> float:
+    """Promote one push, and return the seconds until the last Git folder was read back."""
+    move_tip(url, after)
+    push = Push("octo-org/etl", "refs/heads/main", BEFORE, after)
+    names = [RepositoryKey("github.com", "octo-org", "etl")]
+    began = time.perf_counter()
+    report = promote_in_workspace(push, names, workspace, helpers)
+    seconds = time.perf_counter() - began
+    workspace.known.refreshed()  # waits for the refresh beside, so that all its calls count
+    failed = [each for each in report.outcomes if each.conclusion is not Conclusion.SUCCESS]
+    if report.problem or failed:
+        raise SystemExit(f"not promoted: {report.problem} {failed[:1]}")
+    return seconds
+
+
+def move_tip(url: str, after: str) -> None:
+    """Push, as far as the stand-in sees it."""
+    requests.post(f"{url}/benchmark/push", json={"after": after}, timeout=60).raise_for_status()
+
+
+def _git_folder(folder: dict[str, Any]) -> GitFolder:
+    return GitFolder(**folder)
+
+
+PEERS: dict[str, Callable[[str], float]] = {
+    "workflow": workflow,
+    "sdk-pool-16": sdk_pool,
+    "known": known,
+    "cold": cold,
+    "second": second,
+    "memory": memory,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print one line: the seconds, and the counts of the stand-in."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers")
+    parser.add_argument("name", choices=PEERS)
+    parser.add_argument("url")
+    given = parser.parse_args(argv)
+    seconds = PEERS[given.name](given.url)
+    counts = requests.get(f"{given.url}/benchmark/counts", timeout=60).json()
+    sys.stdout.write(f"{json.dumps({'seconds': seconds, **counts})}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,116 @@
+"""The command `brickpush doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from github_app.commands_workspaces import config_option
+from github_app.doctor import Finding, Part, State
+from github_app.doctor_github import PART, check_file, examine_github
+from github_app.doctor_report import Lines, as_json
+from github_app.doctor_workspace import Examination, host_of
+from github_app.github import GitHubApp, server_time
+from github_app.opening import settings_of
+from github_app.probe import Echo, ping, webhook_endpoint
+from github_app.registration import read_hook
+from github_app.service import open_app, open_workspace
+from github_app.settings import Settings, webhook_secrets
+from promotion.errors import ConfigError, PromotionError
+from promotion.http import open_session
+from promotion.redact import redact
+
+
+@click.command()
+@config_option
+@click.option("--url", help="The running service, where GitHub's own address can't be tried here.")
+@click.option("--pull", metavar="PATH", help="A Git folder that may be pulled, to prove that too.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+@click.pass_context
+def doctor(
+    context: click.Context, config: Path | None, url: str | None, pull: str | None, machine: bool
+) -> None:
+    """Prove each link from GitHub to the Git folders by a real call, and name the fix.
+
+    It stores the App's token as the principal's Git credential, as a promotion would, and moves
+    no Git folder but the one that --pull names.
+    """
+    settings = settings_of(config)
+    lines, findings = Lines(Console(soft_wrap=False)), []
+    for finding in examine(settings, url=url, pull=pull):
+        findings.append(finding)
+        if not machine:
+            lines.show(finding)
+    if machine:
+        click.echo(as_json(findings))
+    else:
+        lines.end(findings)
+    context.exit(1 if any(finding.state is State.BROKEN for finding in findings) else 0)
+
+
+def examine(settings: Settings, *, url: str | None, pull: str | None) -> Iterator[Finding]:
+    """Yield every finding, GitHub's first, then each workspace's."""
+    with open_session(str(settings.ca_path) if settings.ca_path else None) as session:
+        app: GitHubApp | None = None
+        try:
+            app = open_app(settings, session)
+        except ConfigError as exc:
+            yield PART.broken("App key", redact(str(exc)), "download a new key from the App's page")
+        else:
+            github = settings.github
+            now = server_time(github.url, session)
+            yield from examine_github(app, key_path=github.private_key_path, github_now=now)
+        yield from _examine_endpoint(settings, app, url)
+        pulled = False
+        for name, workspace in settings.workspaces.items():
+            part = Part(f"workspace {name}")
+            try:
+                opened = open_workspace(name, workspace, session)
+            except ConfigError as exc:
+                yield part.broken("settings", str(exc), "correct the settings")
+                continue
+            ours = app if workspace.git_credential == "app" else None
+            for finding in Examination(opened, ours, host_of(settings.github.url), pull).run():
+                pulled |= finding.link == "pull" and finding.state is not State.SKIPPED
+                yield finding
+        if pull is not None and not pulled:
+            yield PART.broken("pull", f"{pull} could not be tried", "name a Git folder on a branch")
+
+
+def _examine_endpoint(
+    settings: Settings, app: GitHubApp | None, url: str | None
+) -> Iterator[Finding]:
+    for path in settings.github.webhook_secret_paths:
+        yield check_file("secret file", path)
+    try:
+        secrets = webhook_secrets(settings.github)
+        address = url or (read_hook(app.http).url if app is not None else None)
+    except PromotionError as exc:
+        yield PART.failed("service", exc)
+        return
+    if address is None:
+        yield PART.skipped("service", "its address is not known: give --url")
+        return
+    endpoint = webhook_endpoint(address)
+    ca_path = str(settings.ca_path) if settings.ca_path else None
+    for number, secret in enumerate(secrets, start=1):
+        link = "service" if len(secrets) == 1 else f"service, secret {number}"
+        yield check_echo(
+            link, endpoint, ping(endpoint, secret, ca_path=ca_path), certain=url is not None
+        )
+
+
+def check_echo(link: str, endpoint: str, echo: Echo, *, certain: bool) -> Finding:
+    """Judge the answer to a signed ping; the public address may be out of this machine's reach."""
+    if echo is Echo.ACCEPTED:
+        return PART.ok(link, f"{endpoint} accepts a signed ping")
+    says = f"{endpoint}: {echo.value}"
+    if echo is Echo.OTHER_SECRET:
+        return PART.broken(link, says, "restart the service with these settings")
+    fix = "start `brickpush serve`, and see that its address and path lead to it"
+    if certain:
+        return PART.broken(link, says, fix)
+    return PART.warning(link, says, f"{fix}; to try it from here, give --url")

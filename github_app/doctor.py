@@ -1,0 +1,84 @@
+"""What `brickpush doctor` finds: each link of the chain, proved by a real call. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from promotion.errors import ApiError, ConfigError, PromotionError, UnreachableError
+from promotion.failures import in_words
+
+
+class State(Enum):
+    OK = "ok"
+    WARNING = "warning"  # works, and somebody should look
+    BROKEN = "broken"
+    SKIPPED = "skipped"  # could not be tried, or was not asked for
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One link of the chain."""
+
+    part: str  # "GitHub", or a workspace's name
+    link: str
+    state: State
+    says: str
+    fix: str = ""  # the next step, in plain words
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where findings belong to; makes them."""
+
+    name: str
+    words: Callable[[PromotionError], tuple[str, str]] = in_words
+
+    def ok(self, link: str, says: str) -> Finding:
+        return Finding(self.name, link, State.OK, says)
+
+    def warning(self, link: str, says: str, fix: str = "") -> Finding:
+        return Finding(self.name, link, State.WARNING, says, fix)
+
+    def broken(self, link: str, says: str, fix: str) -> Finding:
+        return Finding(self.name, link, State.BROKEN, says, fix)
+
+    def skipped(self, link: str, says: str) -> Finding:
+        return Finding(self.name, link, State.SKIPPED, says)
+
+    def failed(self, link: str, exc: PromotionError) -> Finding:
+        says, fix = self.words(exc)
+        return self.broken(link, says, fix)
+
+    def prove(self, link: str, check: Callable[[], Finding]) -> Finding:
+        """Return what *check* finds; what stops it is a broken link, and never stops the doctor."""
+        try:
+            return check()
+        except PromotionError as exc:
+            return self.failed(link, exc)
+
+
+def github_words(exc: PromotionError) -> tuple[str, str]:
+    """Return the reason and the next step of an error of GitHub's."""
+    if isinstance(exc, UnreachableError):
+        return str(exc), "check the network, the proxy, github.url and ca_path"
+    if isinstance(exc, ConfigError):
+        return str(exc), "correct the settings"
+    if not isinstance(exc, ApiError):
+        return str(exc), "correct this, then run the doctor again"
+    said = f"GitHub answered {exc.status}{': ' + exc.message if exc.message else ''}"
+    return said, next((fix for mark, fix in GITHUB_FIXES if mark in said), GITHUB_FIX)
+
+
+GITHUB_FIX = "see githubstatus.com, then run the doctor again"
+GITHUB_FIXES = (
+    ("claim ('", "set this machine's clock: GitHub refuses the App's signature by its time"),
+    ("could not be decoded", "the key does not belong to this App: compare the fingerprints"),
+    ("Integration not found", "compare github.app_id and github.url with the App's page"),
+    ("suspended", "the owner of the installation must unsuspend it"),
+    ("not granted", "the owner of the installation must accept the App's permissions"),
+    ("not accessible by integration", "the App lacks a permission: see above"),
+    ("answered 401", "compare github.app_id and the key's fingerprint with the App's page"),
+    ("answered 404", "compare github.app_id and github.url with the App's page"),
+)

@@ -1,0 +1,201 @@
+"""Prove the links on GitHub's side: key, clock, grants, webhook, installations."""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from github_app.doctor import Finding, Part, github_words
+from github_app.github import GitHubApp
+from github_app.registration import (
+    Attempt,
+    Hook,
+    Installed,
+    Registration,
+    read_attempts,
+    read_hook,
+    read_installations,
+    read_registration,
+)
+from github_app.setup.manifest import WEBHOOK_PATH, read_manifest
+from promotion.errors import PromotionError
+
+PART = Part("GitHub", github_words)
+CLOCK_WARNING, CLOCK_BROKEN = 20, 55  # seconds; GitHub refuses a JWT from 60 s ahead of its time
+LEVELS = ("", "read", "write", "admin")
+BEFORE_THE_FIRST_PUSH = ("ping", "installation", "installation_repositories")
+FEW_CALLS = 0.1  # of an hour's calls
+
+
+def examine_github(
+    app: GitHubApp, *, key_path: Path | None, github_now: float | None
+) -> Iterator[Finding]:
+    """Yield the findings in the order in which one builds on the other; stop at nothing."""
+    yield PART.prove("clock", lambda: check_clock(github_now, time.time()))
+    if key_path is not None:
+        yield check_file("key file", key_path)
+    try:
+        registration = read_registration(app.http)
+    except PromotionError as exc:
+        says, fix = github_words(exc)
+        yield PART.broken("App key", f"{says} (key {app.fingerprint})", fix)
+        yield PART.skipped("everything else on GitHub", "needs the App's key")
+        return
+    named = f"{registration.name} of {registration.owner}, key {app.fingerprint}"
+    yield PART.ok("App key", named)
+    yield check_permissions(registration)
+    yield check_events(registration)
+    yield PART.prove("webhook", lambda: check_hook(read_hook(app.http), registration))
+    yield PART.prove("deliveries", lambda: check_attempts(read_attempts(app.http)))
+    yield from _examine_installations(app, registration)
+
+
+def check_clock(github: float | None, ours: float) -> Finding:
+    """Compare this machine's clock with GitHub's: a JWT is good by GitHub's time only."""
+    if github is None:
+        return PART.warning("clock", "GitHub did not tell its time", "check the network")
+    ahead = round(ours - github)
+    words = "even with GitHub's"
+    if abs(ahead) > 1:
+        words = f"{abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} GitHub's"
+    fix = "let this machine follow a time server (NTP)"
+    if ahead >= CLOCK_BROKEN or ahead <= -CLOCK_BROKEN * 9:
+        return PART.broken("clock", words, fix)
+    if abs(ahead) >= CLOCK_WARNING:
+        return PART.warning("clock", words, fix)
+    return PART.ok("clock", words)
+
+
+def check_file(link: str, path: Path) -> Finding:
+    """Say who else may read a file that holds a secret."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as exc:
+        return PART.broken(link, f"{path}: {exc.strerror}", "correct the path, or the file's owner")
+    if mode & 0o077:
+        return PART.warning(link, f"{path} can be read by others", f"chmod 600 {path}")
+    return PART.ok(link, f"{path}, for its owner only")
+
+
+def check_permissions(app: Registration) -> Finding:
+    """Compare what the App may do with what the manifest asks for."""
+    wanted = read_manifest()["default_permissions"]
+    lacks = [
+        f"{name}: {level}"
+        for name, level in sorted(wanted.items())
+        if not grants(app.permissions.get(name, ""), level)
+    ]
+    page = f"{app.settings_url}/permissions"
+    if lacks:
+        return PART.broken("permissions", f"lacks {', '.join(lacks)}", f"grant it at {page}")
+    more = [
+        f"{name}: {level}"
+        for name, level in sorted(app.permissions.items())
+        if not grants(wanted.get(name, ""), level)
+    ]
+    if more:
+        return PART.warning(
+            "permissions",
+            f"more than Brickpush needs: {', '.join(more)}",
+            f"take it away at {page}",
+        )
+    return PART.ok("permissions", ", ".join(f"{n}: {lv}" for n, lv in sorted(wanted.items())))
+
+
+def grants(granted: str, wanted: str) -> bool:
+    """Whether one level of a permission includes another."""
+    if granted not in LEVELS or wanted not in LEVELS:
+        return granted == wanted
+    return LEVELS.index(granted) >= LEVELS.index(wanted)
+
+
+def check_events(app: Registration) -> Finding:
+    """Compare what the App hears of with what the manifest asks for."""
+    wanted = read_manifest()["default_events"]
+    lacks = sorted(set(wanted) - app.events)
+    if not lacks:
+        return PART.ok("events", ", ".join(sorted(app.events)))
+    fix = f"subscribe to it at {app.settings_url}/permissions"
+    if "push" in lacks:
+        return PART.broken("events", f"not subscribed to {', '.join(lacks)}", fix)
+    return PART.warning("events", f"not subscribed to {', '.join(lacks)}", fix)
+
+
+def check_hook(hook: Hook, app: Registration) -> Finding:
+    """Check the webhook's settings."""
+    page = app.settings_url
+    if not hook.url:
+        return PART.broken("webhook", "has no address", f"set it at {page}")
+    if not hook.has_secret:
+        return PART.broken("webhook", "has no secret", "run `brickpush rotate webhook-secret`")
+    if not hook.verifies_tls:
+        return PART.broken("webhook", "GitHub does not verify TLS", f"enable it at {page}")
+    if hook.content_type != "json":
+        return PART.warning("webhook", f"sends {hook.content_type}", f"choose JSON at {page}")
+    if not hook.url.endswith(WEBHOOK_PATH):
+        says = f"{hook.url} does not end in {WEBHOOK_PATH}"
+        return PART.warning("webhook", says, "fine where a proxy rewrites it, else correct it")
+    return PART.ok("webhook", f"{hook.url}, JSON, with a secret")
+
+
+def check_attempts(attempts: list[Attempt]) -> Finding:
+    """Say how the newest deliveries ended; what counts is the last one."""
+    if not attempts:
+        return PART.skipped("deliveries", "none yet: GitHub keeps them for three days")
+    failed = [one for one in attempts if not 200 <= one.status_code < 400]
+    last = attempts[0]
+    counted = f"{len(attempts) - len(failed)} of the last {len(attempts)} arrived"
+    if last not in failed:
+        return PART.ok("deliveries", f"{counted}, the newest with {last.status_code}")
+    says = f"{counted}; the newest ended with {last.status_code} {last.status} ({last.event})"
+    if all(one.event in BEFORE_THE_FIRST_PUSH for one in attempts):
+        return PART.warning("deliveries", f"{says}: was the service running yet?", "push once")
+    return PART.broken("deliveries", says, _delivery_fix(last))
+
+
+def _delivery_fix(attempt: Attempt) -> str:
+    if attempt.status_code == 401:
+        return "the secrets differ: run `brickpush rotate webhook-secret`"
+    if attempt.status_code == 404:
+        return f"the webhook's address must end in {WEBHOOK_PATH}"
+    return "see that `brickpush serve` runs, and that GitHub reaches it by https"
+
+
+def _examine_installations(app: GitHubApp, registration: Registration) -> Iterator[Finding]:
+    link = "installations"
+    try:
+        found = read_installations(app.http)
+    except PromotionError as exc:
+        yield PART.failed(link, exc)
+        return
+    if not found:
+        yield PART.broken(link, "none", f"install the App at {registration.install_url}")
+    for one in found:
+        check = partial(_check_installation, app, one)
+        yield PART.prove(f"installation {one.account}", check)
+
+
+def _check_installation(app: GitHubApp, one: Installed) -> Finding:
+    link = f"installation {one.account}"
+    if one.suspended:
+        return PART.broken(link, "suspended", f"unsuspend it at {one.html_url}")
+    wanted = read_manifest()["default_permissions"]
+    if lacks := [n for n, lv in wanted.items() if not grants(one.permissions.get(n, ""), lv)]:
+        says = f"its owner has not accepted {', '.join(sorted(lacks))}"
+        return PART.broken(link, says, f"accept it at {one.html_url}")
+    token = app.mint_token(one.id, repositories=None, permissions={"metadata": "read"})
+    calls = app.installation(token)
+    count = sum(1 for _ in calls.repositories())
+    if count == 0:
+        return PART.broken(link, "no repositories", f"choose some at {one.html_url}")
+    says = f"{count} repositor{'y' if count == 1 else 'ies'}"
+    left = calls.calls_left()
+    if left is None:
+        return PART.ok(link, f"{says}, no limit on calls")
+    says = f"{says}, {left[0]} of {left[1]} calls left in this hour"
+    if left[0] < left[1] * FEW_CALLS:
+        return PART.warning(link, says, "wait for the next hour; who else uses this App?")
+    return PART.ok(link, says)

@@ -1,0 +1,83 @@
+"""Show what the doctor finds: with signs and colours on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from github_app.doctor import Finding, State
+from promotion.printable import printable
+
+SIGNS = {State.OK: "✓", State.WARNING: "!", State.BROKEN: "✗", State.SKIPPED: "-"}
+COLOURS = {
+    State.OK: "green",
+    State.WARNING: "yellow",
+    State.BROKEN: "red",
+    State.SKIPPED: "bright_black",
+}
+INDENT = 4
+
+
+class Lines:
+    """Prints each finding as it comes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._part = ""
+
+    def show(self, finding: Finding) -> None:
+        if self._console.is_terminal:
+            self._draw(finding)
+            return
+        fix = f" -- fix: {finding.fix}" if finding.fix else ""
+        line = f"{finding.state.value:8}{finding.part}: {finding.link}: {finding.says}{fix}"
+        self._print(Text(printable(line)), soft_wrap=True)
+
+    def end(self, findings: Sequence[Finding]) -> None:
+        """Print how it all ends."""
+        self._print(Text(closing(findings)), soft_wrap=True)
+
+    def _draw(self, finding: Finding) -> None:
+        if finding.part != self._part:
+            self._print(Text(f"\n{finding.part}" if self._part else finding.part, style="bold"))
+            self._part = finding.part
+        unicode = (self._console.encoding or "").lower().startswith("utf")
+        sign = SIGNS[finding.state] if unicode else finding.state.value
+        line = Text.assemble(
+            (sign, COLOURS[finding.state]),
+            *(" ", (printable(finding.link), "bold"), "  ", printable(finding.says)),
+        )
+        self._print(Padding(line, (0, 0, 0, 2)))
+        if finding.fix:
+            self._print(Padding(Text(f"fix: {printable(finding.fix)}"), (0, 0, 0, INDENT)))
+
+    def _print(self, what: Text | Padding, *, soft_wrap: bool = False) -> None:
+        self._console.print(what, soft_wrap=soft_wrap, highlight=False, markup=False)
+
+
+def closing(findings: Sequence[Finding]) -> str:
+    """Return the last line. Pure."""
+    broken = sum(finding.state is State.BROKEN for finding in findings)
+    warnings = sum(finding.state is State.WARNING for finding in findings)
+    words = "every link holds" if not broken else f"{broken} broken"
+    return f"doctor: {words}" + (f", {warnings} to look at" if warnings else "")
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """Return the findings for machines. Pure."""
+    links = [
+        {
+            "part": finding.part,
+            "link": finding.link,
+            "state": finding.state.value,
+            "says": finding.says,
+            "fix": finding.fix,
+        }
+        for finding in findings
+    ]
+    holds = not any(finding.state is State.BROKEN for finding in findings)
+    return json.dumps({"ok": holds, "links": links}, indent=2)

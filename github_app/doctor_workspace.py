@@ -1,0 +1,190 @@
+"""Prove the links on one workspace's side: sign-in, principal, roots, Git folders, credential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from github_app.access import InstallationAccess
+from github_app.doctor import Finding, Part
+from github_app.github import GitHubApp
+from promotion.clock import SystemClock
+from promotion.discovery import BlindSpot, Survey
+from promotion.errors import ApiError, PromotionError, SignInError, UnreachableError
+from promotion.git_credential import store_git_credential
+from promotion.git_folder import GitFolder
+from promotion.repository_url import repository_key
+from promotion.workspace import Workspace
+
+SHOWN = 3  # blind spots told by name
+
+
+@dataclass(frozen=True)
+class Examination:
+    """One workspace, and what of it is to be tried."""
+
+    workspace: Workspace
+    app: GitHubApp | None  # None: the Git credential is the operator's own
+    github_host: str
+    pull: str | None  # the path of a Git folder that may be pulled
+
+    @property
+    def part(self) -> Part:
+        return Part(f"workspace {self.workspace.name}")
+
+    def run(self) -> Iterator[Finding]:
+        """Yield the findings in order; without a sign-in there is nothing more to try."""
+        try:
+            name = self.workspace.databricks.who_am_i() or "the principal"
+        except (SignInError, UnreachableError) as exc:
+            yield self.part.failed("sign-in", exc)
+            yield self.part.skipped("everything else here", "needs the sign-in")
+            return
+        except ApiError as exc:
+            yield self.part.ok("sign-in", "Entra gave a token")
+            yield self._unknown_principal(exc)
+        else:
+            yield self.part.ok("sign-in", "Entra gave a token")
+            yield self.part.ok("principal", f"{name} is known to {self.workspace.host}")
+        yield from self._roots()
+        yield from self._folders()
+
+    def _unknown_principal(self, exc: ApiError) -> Finding:
+        if exc.status == 404:
+            says = "the workspace does not tell who the principal is"
+            return self.part.warning("principal", says, "see whether the next links are well")
+        return self.part.failed("principal", exc)
+
+    def _roots(self) -> Iterator[Finding]:
+        for root in self.workspace.roots:
+            yield self.part.prove(f"root {root}", partial(self._root, root))
+
+    def _root(self, root: str) -> Finding:
+        link = f"root {root}"
+        try:
+            entries = self.workspace.databricks.list_directory(root)
+        except ApiError as exc:
+            if exc.status == 404:
+                return self.part.warning(link, "is not there", "correct `roots`, or leave it")
+            if exc.status == 403:
+                fix = "grant the principal Can Read on it, or take it out of `roots`"
+                return self.part.broken(link, "the principal may not read it", fix)
+            raise
+        return self.part.ok(link, f"{len(entries)} entries")
+
+    def _folders(self) -> Iterator[Finding]:
+        try:
+            seen = self.workspace.known.refreshed()
+        except PromotionError as exc:
+            yield self.part.failed("Git folders", exc)
+            return
+        yield check_folders(self.part, seen, self.github_host)
+        if spots := seen.blind_spots:
+            yield _blind(self.part, spots)
+        folders = on_host(seen, self.github_host)
+        link = "Git credential"
+        if self.app is None:
+            yield self.part.prove(link, self._existing_credential)
+        else:
+            app = self.app
+            yield self.part.prove(link, lambda: self._credential(app, folders))
+        yield self._pull(folders)
+
+    def _existing_credential(self) -> Finding:
+        stored = self.workspace.databricks.list_git_credentials()
+        if not stored:
+            fix = 'add one under Settings > Linked accounts, or set git_credential to "app"'
+            return self.part.broken("Git credential", "none is stored", fix)
+        names = ", ".join(f"{one.provider} ({one.username})" for one in stored)
+        return self.part.ok("Git credential", f"left alone: {names}")
+
+    def _credential(self, app: GitHubApp, folders: list[GitFolder]) -> Finding:
+        for folder in folders:
+            if length := self._store(app, folder):
+                says = f"a token of {length} characters is stored for {folder.provider}"
+                return self.part.ok("Git credential", says)
+        says = "no Git folder of a repository that the App is installed on"
+        return self.part.skipped("Git credential", says)
+
+    def _store(self, app: GitHubApp, folder: GitFolder) -> int | None:
+        """Store a real token as a promotion would; return its length, None if not installed."""
+        key = repository_key(folder.url)
+        if key is None or folder.provider is None:
+            return None
+        try:
+            installation_id = app.installation_id(key.full_name)
+        except ApiError as exc:
+            if exc.status == 404:
+                return None
+            raise
+        access = InstallationAccess(app, installation_id, key.full_name, SystemClock())
+        with self.workspace.slot(folder.provider).held_by(access.holder):
+            databricks = self.workspace.databricks
+            # For all of them, as a promotion: what runs now may need another one's next.
+            token = access.mint(self._repositories() | {key.full_name})
+            store_git_credential(databricks, provider=folder.provider, token=token)
+            stored = [one.provider.casefold() for one in databricks.list_git_credentials()]
+        if folder.provider.casefold() not in stored:
+            raise PromotionError("the Git credential was stored, and is not in the list")
+        return len(token.token)
+
+    def _repositories(self) -> frozenset[str]:
+        folders = on_host(self.workspace.known.known(), self.github_host)
+        keys = (repository_key(folder.url) for folder in folders)
+        return frozenset(key.full_name for key in keys if key is not None)
+
+    def _pull(self, folders: list[GitFolder]) -> Finding:
+        if self.pull is None:
+            return self.part.skipped("pull", "name a Git folder to try it: --pull PATH")
+        folder = next((one for one in folders if one.path == self.pull), None)
+        if folder is None:
+            return self.part.skipped("pull", f"{self.pull} is no Git folder here")
+        return self.part.prove("pull", lambda: self._pulled(folder))
+
+    def _pulled(self, folder: GitFolder) -> Finding:
+        if folder.branch is None:
+            return self.part.skipped("pull", f"{folder.path} is on no branch")
+        if self.app is not None and self._store(self.app, folder) is None:
+            says = f"the App is not installed on {folder.url}"
+            return self.part.broken("pull", says, "add the repository to the installation")
+        databricks = self.workspace.databricks
+        databricks.update_git_folder(folder.id, branch=folder.branch)
+        now = databricks.get_git_folder(folder.id)
+        if now is None or now.head_commit_id is None:
+            return self.part.broken("pull", f"{folder.path} is gone", "choose another folder")
+        says = f"{folder.path} is at {now.head_commit_id[:7]} of {now.branch}"
+        return self.part.ok("pull", says)
+
+
+def on_host(seen: Survey, host: str) -> list[GitFolder]:
+    """Return the Git folders whose repository is on *host*."""
+    keys = ((folder, repository_key(folder.url)) for folder in seen.folders)
+    return [folder for folder, key in keys if key is not None and key.host == host]
+
+
+def host_of(github_url: str) -> str:
+    """Return the host as repository keys have it."""
+    key = repository_key(f"{github_url}/owner/name")
+    return key.host if key else urlsplit(github_url).netloc
+
+
+def check_folders(part: Part, seen: Survey, host: str) -> Finding:
+    """Count the Git folders that are seen, and those that a push could move."""
+    found = on_host(seen, host)
+    manageable = sum(folder.manageable for folder in found)
+    says = f"{len(seen.folders)} seen, {len(found)} of {host}, {manageable} manageable"
+    if not found:
+        return part.warning("Git folders", says, "check `roots`, and the principal's permissions")
+    if manageable < len(found):
+        fix = "grant the principal Can Manage on the others, or leave them out by a rule"
+        return part.warning("Git folders", says, fix)
+    return part.ok("Git folders", says)
+
+
+def _blind(part: Part, spots: tuple[BlindSpot, ...]) -> Finding:
+    named = "; ".join(f"{spot.path}: {spot.reason}" for spot in spots[:SHOWN])
+    more = f"; and {len(spots) - SHOWN} more" if len(spots) > SHOWN else ""
+    fix = "grant the principal Can Read there, or leave it out of `roots`"
+    return part.warning("blind spots", f"{named}{more}", fix)

@@ -1,0 +1,78 @@
+"""Bound what a stranger may send before it is a request: the header's size, and the time for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEADER_BYTES = 32 * 1024  # GitHub sends about one kilobyte
+HEADER_SECONDS = 10.0  # from the connection, or the last answer, to the end of the header
+CONNECTIONS = 512  # beyond them a request gets 503; with small bodies that is 128 MB
+
+
+class LimitedHttp(HttpToolsProtocol):
+    """uvicorn's protocol, which would wait for ever for a header, and take one of any size."""
+
+    header_seconds = HEADER_SECONDS
+    _header_timer: asyncio.TimerHandle | None = None
+    _header_open = False
+    _header_bytes = 0
+    _unparsed_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._expect_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._header_open:
+            return
+        # A field is counted below once it is whole; until then the parser collects it.
+        self._unparsed_bytes += len(data)
+        if self._unparsed_bytes > HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("The header is too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._header_open, self._header_bytes, self._unparsed_bytes = True, 0, 0
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._header_open = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        if self.cycle.response_complete and self.cycle.more_body:
+            # Who was answered in the middle of the body could send the rest for ever.
+            self.transport.close()
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self._expect_header()
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > HEADER_BYTES:
+            raise ValueError("the header is too large")  # the parser ends with 400
+
+    def _expect_header(self) -> None:
+        self._stop_waiting()
+        if not self.transport.is_closing():
+            self._header_timer = self.loop.call_later(self.header_seconds, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None

@@ -1,0 +1,146 @@
+"""The calls to GitHub of one installation of the App, made with its token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from github_app.check_run import CheckRun, WrittenRun
+from promotion.errors import ApiError
+from promotion.http import Http
+
+READ_SECONDS = 15.0  # GitHub cuts its own calls at 10 s
+MOST_DESCRIPTION = 140  # characters of a commit status
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository that an installation includes."""
+
+    id: int
+    full_name: str
+    url: str  # "https://github.com/octo-org/etl"
+    archived: bool
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a branch is, with what asks GitHub whether it still is there."""
+
+    commit: str | None  # None where there is no such branch
+    etag: str = ""
+
+
+def _at_once(*, urgent: bool) -> None:  # noqa: ARG001 - the words of `Limits.before_write`
+    return
+
+
+class Installation:
+    """Calls made with an installation token."""
+
+    def __init__(
+        self, http: Http, *, app_id: int, before_write: Callable[..., None] = _at_once
+    ) -> None:
+        self._http = http
+        self._app_id = app_id
+        self._before_write = before_write
+
+    def sees(self, repository: str) -> bool:
+        """Return whether the token shows the repository: a new token may need some seconds."""
+        try:
+            self._http.call("GET", f"/repos/{repository}", read_seconds=READ_SECONDS)
+        except ApiError as exc:
+            if exc.status in (401, 403, 404):
+                return False
+            raise
+        return True
+
+    def contains(self, repository: str, *, head: str, commit: str) -> bool | None:
+        """Return whether *head* is *commit* or a descendant of it; None if one is unknown."""
+        path = f"/repos/{repository}/compare/{quote(commit)}...{quote(head)}"
+        try:
+            body = self._http.call("GET", path, params={"per_page": 1}).body
+        except ApiError as exc:
+            if exc.status == 404:
+                return None
+            raise
+        return body.get("status") in ("ahead", "identical")
+
+    def branch_head(self, repository: str, branch: str) -> str | None:
+        """Return the commit that a branch is at, or None where there is no such branch."""
+        return self.head(repository, branch).commit
+
+    def head(self, repository: str, branch: str, known: Head | None = None) -> Head:
+        """Return where a branch is; asking again with what is *known* costs no call of the hour."""
+        path = f"/repos/{repository}/git/ref/heads/{quote(branch)}"
+        etag = known.etag if known is not None else ""
+        try:
+            answer = self._http.call("GET", path, headers={"If-None-Match": etag} if etag else {})
+        except ApiError as exc:
+            if exc.status == 304 and known is not None:
+                return known
+            if exc.status in (404, 409):  # 409: the repository is empty
+                return Head(None)
+            raise
+        return Head(str(answer.body["object"]["sha"]), answer.headers.get("ETag", ""))
+
+    def repositories(self) -> Iterator[str]:
+        """Yield the full names of the repositories that the token covers."""
+        yield from (repository.full_name for repository in self.list_repositories())
+
+    def list_repositories(self) -> Iterator[Repository]:
+        """Yield the repositories that the token covers."""
+        for body in self._pages("/installation/repositories"):
+            for one in body["repositories"]:
+                archived = bool(one.get("archived")) or bool(one.get("disabled"))
+                yield Repository(int(one["id"]), one["full_name"], one["html_url"], archived)
+
+    def calls_left(self) -> tuple[int, int] | None:
+        """Return how many calls are left of how many in this hour; None where nothing limits."""
+        path = "/installation/repositories"
+        headers = self._http.call("GET", path, params={"per_page": 1}).headers
+        left, most = headers.get("X-RateLimit-Remaining"), headers.get("X-RateLimit-Limit")
+        return (int(left), int(most)) if left and most else None
+
+    def tags(self, repository: str) -> dict[str, str]:
+        """Return the tags of a repository with the commits that they stand on."""
+        pages = self._pages(f"/repos/{repository}/tags")
+        return {tag["name"]: tag["commit"]["sha"] for page in pages for tag in page}
+
+    def create_check_run(self, repository: str, run: CheckRun, *, urgent: bool = True) -> int:
+        """Create a check run and return its id."""
+        answer = self._write("POST", f"/repos/{repository}/check-runs", run.body(), urgent)
+        return int(answer["id"])
+
+    def update_check_run(
+        self, repository: str, run_id: int, run: CheckRun, *, urgent: bool = True
+    ) -> None:
+        """Replace what a check run shows."""
+        self._write("PATCH", f"/repos/{repository}/check-runs/{run_id}", run.body(), urgent)
+
+    def check_runs(self, repository: str, head_sha: str, *, name: str = "") -> list[WrittenRun]:
+        """Return the App's newest check run of each name on a commit; of one *name* if given."""
+        params: dict[str, str | int] = {"app_id": self._app_id, "filter": "latest", "per_page": 100}
+        if name:
+            params["check_name"] = name
+        path = f"/repos/{repository}/commits/{head_sha}/check-runs"
+        runs = self._http.call("GET", path, params=params).body.get("check_runs") or []
+        return [WrittenRun(int(run["id"]), run["name"], run["status"]) for run in runs]
+
+    def create_status(self, repository: str, run: CheckRun, state: str, *, urgent: bool) -> None:
+        """Set a commit status that says a check run's title."""
+        body = {"state": state, "context": run.name, "description": run.title[:MOST_DESCRIPTION]}
+        self._write("POST", f"/repos/{repository}/statuses/{run.head_sha}", body, urgent)
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any], urgent: bool) -> Any:
+        self._before_write(urgent=urgent)
+        return self._http.call(method, path, json=body, read_seconds=READ_SECONDS).body
+
+    def _pages(self, path: str) -> Iterator[Any]:
+        page, more = 1, True
+        while more:
+            answer = self._http.call("GET", path, params={"per_page": 100, "page": page})
+            yield answer.body
+            page, more = page + 1, 'rel="next"' in answer.headers.get("Link", "")

@@ -1,0 +1,182 @@
+"""Compare every followed branch on GitHub with the Git folders, and owe what fell behind.
+
+Webhooks are hints: this finds what none told. It never moves a Git folder itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+import structlog
+
+from github_app import names, owing, stragglers
+from github_app.admission import Admission
+from github_app.github import GitHubApp
+from github_app.github_tokens import Wanted
+from github_app.installation import Head, Repository
+from github_app.metrics import Metrics
+from github_app.registration import Installed, read_installations
+from promotion.errors import PromotionError
+from promotion.git_folder import GitFolder
+from promotion.plan import PROVIDERS
+from promotion.repository_url import RepositoryKey, repository_key
+from promotion.rules import deciding_rule
+from promotion.workspace import Workspace
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Included:
+    """A repository, and the installation that includes it."""
+
+    repository: Repository
+    installation_id: int
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A Git folder that follows a branch."""
+
+    workspace: Workspace
+    folder: GitFolder
+
+
+Groups = Mapping[tuple[RepositoryKey, str], Sequence[Follower]]  # by repository and branch
+
+
+class Reconcile:
+    """One object a process: it remembers what GitHub answered, to be told only what changed."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        app: GitHubApp,
+        workspaces: Sequence[Workspace],
+        *,
+        admission: Admission,
+        metrics: Metrics,
+        seconds: float,
+    ) -> None:
+        """*seconds* lie between two comparisons; a Git folder that stays behind waits longer."""
+        self._engine = engine
+        self._app = app
+        self._workspaces = workspaces
+        self._admission = admission
+        self._metrics = metrics
+        self._seconds = seconds
+        self._heads: dict[tuple[int, str], Head] = {}
+
+    def compare(self) -> int:
+        """Owe each branch that Git folders are behind of; return how many branches that were."""
+        groups = self._groups()
+        if not groups:
+            return 0
+        included = self._included()
+        counted, owed = 0, 0
+        for (key, branch), followers in groups.items():
+            found = included.get(key)
+            if found is None or found.repository.archived:
+                continue
+            try:
+                behind = self._behind(found, branch, followers)
+            except PromotionError as exc:
+                log.warning("reconcile.branch_skipped", branch=branch, error=str(exc))
+                continue
+            counted += len(behind)
+            owed += bool(behind) and self._owe(found, branch, behind)
+        self._metrics.behind(counted)
+        return owed
+
+    def _groups(self) -> Groups:
+        groups: dict[tuple[RepositoryKey, str], list[Follower]] = defaultdict(list)
+        for workspace in self._workspaces:
+            try:
+                seen = workspace.known.refreshed(anew=True)
+            except PromotionError as exc:
+                log.warning("reconcile.workspace_skipped", workspace=workspace.name, error=str(exc))
+                continue
+            for folder in seen.folders:
+                key = repository_key(folder.url)
+                if key is None or folder.branch is None:
+                    continue
+                if _follows_a_branch(workspace, folder):
+                    groups[key, folder.branch].append(Follower(workspace, folder))
+        return groups
+
+    def _included(self) -> dict[RepositoryKey, Included]:
+        """Return every repository that the App may read, under each name that it has had."""
+        by_id = {found.repository.id: found for found in self._listed()}
+        with self._engine.connect() as reader:
+            former = names.by_name(reader)
+        included = {key: by_id[number] for key, number in former.items() if number in by_id}
+        for found in by_id.values():
+            key = repository_key(found.repository.url)
+            if key is not None:
+                included[key] = found
+        return included
+
+    def _listed(self) -> Iterator[Included]:
+        for one in read_installations(self._app.http):
+            if one.suspended or not self._admission.allows(one.account):
+                continue
+            yield from self._listed_by(one)
+
+    def _listed_by(self, one: Installed) -> Iterable[Included]:
+        try:
+            acting = self._app.acting(Wanted(one.id, "metadata", "read"))
+            return [Included(each, one.id) for each in acting.list_repositories()]
+        except PromotionError as exc:
+            log.warning("reconcile.installation_skipped", account=one.account, error=str(exc))
+            return []
+
+    def _behind(
+        self, found: Included, branch: str, followers: Sequence[Follower]
+    ) -> list[owing.Behind]:
+        """Return the Git folders that are not at the branch's head: surveyed, then looked at."""
+        head = self._head(found, branch)
+        if head is None:
+            return []
+        behind = []
+        for each in followers:
+            if each.folder.head_commit_id == head:
+                continue
+            now = each.workspace.databricks.get_git_folder(each.folder.id)
+            if now is not None and now.branch == branch and now.head_commit_id != head:
+                behind.append(owing.Behind(each.workspace.name, now, head))
+        return behind
+
+    def _head(self, found: Included, branch: str) -> str | None:
+        full_name, place = found.repository.full_name, (found.repository.id, branch)
+        wanted = Wanted(found.installation_id, "contents", "read", frozenset({full_name}))
+        head = self._app.acting(wanted).head(full_name, branch, self._heads.get(place))
+        self._heads[place] = head
+        return head.commit
+
+    def _owe(self, found: Included, branch: str, behind: Sequence[owing.Behind]) -> bool:
+        now = time.time()
+        with self._engine.begin() as tx:
+            due = stragglers.due(tx, found.repository.id, branch, behind, now, self._seconds)
+            if not due or owing.is_owed(tx, found.repository.id, branch):
+                return False
+            stragglers.note_try(tx, due, now, self._seconds)
+            owing.owe(tx, found.repository, found.installation_id, branch, due[0], now=now)
+        log.warning(
+            "reconcile.behind",
+            repository=found.repository.full_name,
+            branch=branch,
+            head=due[0].head,
+            git_folders=len(due),
+        )
+        return True
+
+
+def _follows_a_branch(workspace: Workspace, folder: GitFolder) -> bool:
+    """Say whether a push could move the Git folder."""
+    is_github = (folder.provider or "").casefold() in PROVIDERS
+    rule = deciding_rule(folder.path, workspace.rules)
+    return is_github and folder.manageable and rule.follow == "branch"

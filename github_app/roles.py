@@ -1,0 +1,146 @@
+"""Run the service until it is told to stop: the web part, the worker, or both in one process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+from starlette.applications import Starlette
+
+from github_app import database, late_checks, logs
+from github_app.admission import Admission
+from github_app.background import Background, build_background
+from github_app.engine import Engine
+from github_app.fence import fence
+from github_app.intake import Intake
+from github_app.live_secrets import LiveSecrets
+from github_app.metrics import Metrics
+from github_app.row_lease import open_lease
+from github_app.server import create_app, create_probes, serve
+from github_app.service import build_promoter
+from github_app.settings import Settings
+from promotion.errors import ConfigError
+from promotion.http import open_session
+
+STOP_SECONDS = 6.0  # for what runs to end, out of the ten that SIGTERM gives
+
+Serve = Callable[[Starlette], None]
+
+
+def run(settings: Settings, *, config: Path | None, host: str, port: int, role: str) -> None:
+    """Run the service until SIGTERM or SIGINT; raise ConfigError where it can't start."""
+    logs.configure(json=not sys.stderr.isatty())
+    sqlite = sa.make_url(settings.database_url).get_backend_name() == "sqlite"
+    if role != "all" and sqlite:
+        raise ConfigError(
+            "--role web and --role worker need PostgreSQL: leave --role out, or set database_url"
+        )
+    serving = partial(serve, host=host, port=port, on_listening=_say)
+    secrets = LiveSecrets(config, os.environ) if role != "worker" else None
+    database.migrate(settings.database_url)
+    if role == "web":
+        assert secrets is not None
+        _run_web(settings, secrets, serving)
+    else:
+        _run_worker(settings, secrets, serving)
+
+
+def _say(url: str) -> None:
+    click.echo(f"brickpush: listening on {url}")
+    sys.stdout.flush()
+
+
+def _run_web(settings: Settings, secrets: LiveSecrets, serving: Serve) -> None:
+    """Take webhooks in; a worker elsewhere sees what is owed."""
+    metrics = Metrics()
+    intake = Intake(settings.database_url, metrics=metrics)
+    intake.start()
+    try:
+        serving(
+            create_app(
+                intake=intake,
+                secrets=secrets,
+                metrics=metrics,
+                ready=intake.problems,
+                admission=Admission(settings.github.app_id, settings.github.allowed_owners),
+            )
+        )
+    finally:
+        intake.stop()
+
+
+def _run_worker(settings: Settings, secrets: LiveSecrets | None, serving: Serve) -> None:
+    """Promote; with *secrets*, take webhooks in too."""
+    worker = _Worker(settings)
+    worker.start()
+    try:
+        serving(worker.create_app(secrets))
+    finally:
+        worker.stop()
+
+
+class _Worker:
+    """What promotes, and what goes on beside it."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.database_url
+        self._metrics = Metrics()
+        tables = database.open_engine(url)
+        session = open_session(str(settings.ca_path) if settings.ca_path else None)
+        lease = open_lease(url)
+        fence(session, lease.may_act)
+        promoter = build_promoter(settings, session, tables, self._metrics, lease)
+        self._admission = Admission(settings.github.app_id, settings.github.allowed_owners)
+        self._engine = Engine(
+            database_url=url,
+            engine=tables,
+            promote=promoter.promote,
+            metrics=self._metrics,
+            lease=lease,
+            on_given_up=late_checks.put_given_up,
+        )
+        self._intake = Intake(url, metrics=self._metrics, on_stored=self._wake)
+        self._background: Background = build_background(
+            settings,
+            tables,
+            promoter=promoter,
+            store=self._intake.store_now,
+            admission=self._admission,
+            metrics=self._metrics,
+            on_owed=self._engine.wake,
+        )
+
+    def start(self) -> None:
+        self._engine.start()
+        self._intake.start()
+        self._background.start()
+
+    def stop(self) -> None:
+        self._background.stop()
+        self._intake.stop()
+        if not self._engine.stop(STOP_SECONDS):
+            sys.stderr.flush()
+            os._exit(0)  # what still runs can't be ended, and is taken up at the next start
+
+    def create_app(self, secrets: LiveSecrets | None) -> Starlette:
+        if secrets is None:
+            return create_probes(metrics=self._metrics, ready=self._problems)
+        return create_app(
+            intake=self._intake,
+            secrets=secrets,
+            metrics=self._metrics,
+            ready=self._problems,
+            admission=self._admission,
+        )
+
+    def _wake(self) -> None:
+        self._engine.wake()
+        self._background.wake()
+
+    def _problems(self) -> Mapping[str, str]:
+        return {**self._intake.problems(), **self._engine.problems()}

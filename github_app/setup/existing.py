@@ -1,0 +1,67 @@
+"""`brickpush setup --import`: take over an App that is registered already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from github_app.github import GitHubApp
+from github_app.registration import Registration, change_hook, read_hook, read_registration
+from github_app.setup.files import Answers, SetupFiles, write_config, write_new
+from github_app.setup.webhook_secret import new_webhook_secret
+from promotion.errors import ApiError, ConfigError
+from promotion.http import open_session
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What is known about the App."""
+
+    app_id: int
+    private_key: Path
+    webhook_secret: str | None  # None: a new one is made, and set at GitHub
+    webhook_url: str | None  # None: the webhook's address stays
+
+
+def import_app(existing: Existing, answers: Answers, files: SetupFiles) -> Registration:
+    """Prove the key by a call, then write the settings; GitHub's side changes last."""
+    files.refuse_existing()
+    files.prepare()
+    app = _open(existing, answers)
+    registration = _proved(app, existing.app_id)
+    hook = read_hook(app.http)
+    url = existing.webhook_url if existing.webhook_url != hook.url else None
+    secret = existing.webhook_secret or new_webhook_secret()
+    write_new(files.webhook_secret, secret)
+    written = replace(
+        answers,
+        app_id=registration.app_id,
+        private_key_path=str(existing.private_key.absolute()),
+        webhook_secret_path=files.webhook_secret.name,
+    )
+    write_config(files, written)
+    if existing.webhook_secret is None or url is not None:
+        new = secret if existing.webhook_secret is None else None
+        change_hook(app.http, url=url, secret=new)
+    return registration
+
+
+def _open(existing: Existing, answers: Answers) -> GitHubApp:
+    try:
+        key = existing.private_key.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{existing.private_key} can't be read: {exc}") from None
+    session = open_session(str(answers.ca_path) if answers.ca_path else None)
+    return GitHubApp(answers.github_url, app_id=existing.app_id, private_key=key, session=session)
+
+
+def _proved(app: GitHubApp, app_id: int) -> Registration:
+    try:
+        return read_registration(app.http)
+    except ApiError as exc:
+        if exc.status not in (401, 404):
+            raise
+        raise ConfigError(
+            f"GitHub does not take this key for App {app_id} ({exc.message}): compare the App's id "
+            f"and the key's fingerprint {app.fingerprint} with the App's settings page"
+        ) from None

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+
+from github_app import branches, late_checks, stragglers
+from github_app.branches import BranchPush
+from github_app.check_run import CheckRun
+from github_app.late_checks import LateChecks
+from github_app.owing import Behind
+from github_app.tables import late_checks as rows
+from promotion.errors import PromotionError
+from promotion.git_folder import GitFolder
+from promotion.push import Push
+
+HEAD = "0" * 39 + "9"
+
+
+def a_branch_push(*overtaken, after=HEAD):
+    before = tuple(Push("octo-org/etl", "refs/heads/main", "0" * 40, sha) for sha in overtaken)
+    push = Push("octo-org/etl", "refs/heads/main", "0" * 40, after)
+    return BranchPush(push, 7, "https://github.com/octo-org/etl", 11, 1, 1.0, superseded=before)
+
+
+def waiting(tables):
+    with tables.connect() as reader:
+        return list(reader.execute(sa.select(rows).order_by(rows.c.id)))
+
+
+class InMemoryReports:
+    """Keeps what is shown; fails on demand."""
+
+    def __init__(self):
+        self.shown = []
+        self.fails = False
+
+    def show(self, _access, run, *, urgent=True):
+        if self.fails:
+            raise PromotionError("away")
+        self.shown.append((run.name, run.title))
+
+    def show_on_all(self, _access, run, names, *, completed):
+        self.shown.append((tuple(names), run.title, completed))
+
+
+def a_writer(tables):
+    reports = InMemoryReports()
+    return LateChecks(tables, reports, lambda repository, installation: None), reports
+
+
+def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
+    first, second = "a" * 40, "b" * 40
+    for _ in range(2):  # a run may be repeated
+        with tables.begin() as tx:
+            late_checks.put_superseded(tx, a_branch_push(first, second, first, "0" * 40))
+
+    assert [(row.head_sha, row.name, row.title) for row in waiting(tables)] == [
+        (first, "", "Superseded by 0000000"),
+        (second, "", "Superseded by 0000000"),
+    ]
+
+
+def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
+    with tables.begin() as tx:
+        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(1, 40))))
+
+    assert {row.name for row in waiting(tables)} == {"Brickpush"}
+    writer, reports = a_writer(tables)
+    writer.write_all()
+    assert len(reports.shown) == 39
+    assert waiting(tables) == []
+
+
+def test_a_promotion_that_was_given_up_says_why(tables):
+    with tables.begin() as tx:
+        late_checks.put_given_up(tx, a_branch_push(), "installation 11 is suspended")
+
+    writer, reports = a_writer(tables)
+    writer.write_all()
+
+    assert reports.shown == [(("Brickpush",), "Not promoted: given up after several tries", False)]
+
+
+def test_what_github_does_not_take_is_tried_again_later_and_dropped_in_the_end(tables):
+    run = CheckRun("Brickpush / dev", HEAD, "completed", "title", "summary", "success")
+    with tables.begin() as tx:
+        late_checks.put_final(tx, a_branch_push(), run)
+    writer, reports = a_writer(tables)
+    reports.fails = True
+
+    tries = 0
+    while waiting(tables):
+        tries += 1
+        writer.write_all()
+        assert all(row.not_before > time.time() for row in waiting(tables))
+        with tables.begin() as tx:
+            tx.execute(rows.update().values(not_before=0))
+
+    assert tries == len(late_checks.RETRY_SECONDS) + 1
+
+
+def test_a_run_that_begins_takes_back_what_was_still_to_be_said(tables):
+    with tables.begin() as tx:
+        late_checks.put_given_up(tx, a_branch_push(), "because")
+        late_checks.drop(tx, a_branch_push())
+
+    assert waiting(tables) == []
+
+
+def behind(head=HEAD):
+    folder = GitFolder(1, "/Repos/ada/etl", "https://github.com/o/e", "gitHub", "main", "1" * 40)
+    return Behind("dev", folder, head)
+
+
+def test_a_straggler_waits_longer_each_time_until_its_branch_moves(tables):
+    waits, now = [], 1000.0
+    with tables.begin() as tx:
+        for _ in range(3):
+            assert stragglers.due(tx, 7, "main", [behind()], now, 600.0) == [behind()]
+            stragglers.note_try(tx, [behind()], now, 600.0)
+            assert stragglers.due(tx, 7, "main", [behind()], now + 600, 600.0) == []
+            wait = stragglers.pause(len(waits) + 1, 600.0)
+            waits.append(wait)
+            now += wait
+        newer = behind("0" * 39 + "8")
+        assert stragglers.due(tx, 7, "main", [newer], now - waits[-1], 600.0) == [newer]
+
+    assert waits == [1200.0, 2400.0, 4800.0]
+    assert stragglers.pause(50, 600.0) == stragglers.MOST_SECONDS
+
+
+def test_a_branch_that_was_never_pushed_has_no_newest_push(tables):
+    with tables.connect() as reader:
+        assert branches.current(reader, 7, "refs/heads/main") is None
+        assert branches.of_commit(reader, 7, HEAD) is None
