@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types unit bench clean
+.PHONY: help demo test lint types unit slow fuzz bench clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -29,12 +29,19 @@ demo: $(VENV)/app.installed ## A real push, a stand-in GitHub and Databricks, an
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit -q -r promotion hooks github_app -c pyproject.toml
 
 types: $(VENV)/dev.installed
 	$(BIN)/mypy
 
 unit: $(VENV)/dev.installed
 	$(BIN)/pytest -n 2
+
+slow: $(VENV)/dev.installed ## The longer tests: every push under pre-commit and prek, databases that die.
+	$(BIN)/pytest -n 2 -m slow
+
+fuzz: $(VENV)/dev.installed ## A long run of hostile webhooks.
+	BRICKPUSH_FUZZ_EXAMPLES=200000 $(BIN)/pytest tests/security/test_fuzz_webhook.py --timeout 0
 
 test: lint types unit ## Lint, types and tests; pytest's closing line is the last.
 

@@ -55,12 +55,9 @@ class LimitedHttp(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        if self.cycle.response_complete and self.cycle.more_body:
-            # Who was answered in the middle of the body could send the rest for ever.
-            self.transport.close()
         super().on_response_complete()
-        if self.cycle.response_complete:
-            self._expect_header()
+        if self.cycle.response_complete:  # and no other request has come meanwhile
+            self._expect_header()  # whatever still comes of this one's body
 
     def _count(self, size: int) -> None:
         self._header_bytes += size

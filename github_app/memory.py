@@ -45,10 +45,14 @@ class FolderMemory:
     def save(self, seen: Survey) -> None:
         """Replace the last survey, and owe what appeared since."""
         with self.engine.begin() as tx:
+            mine = surveys.c.workspace == self.workspace
+            first = tx.execute(sa.select(surveys.c.at).where(mine)).one_or_none() is None
             before = {folder.id: _follows(folder) for folder in self._stored(tx)}
             self._replace(tx, seen)
-            appeared = [each for each in seen.folders if before.get(each.id) != _follows(each)]
-            _owe(tx, appeared)
+            # Nothing has appeared when all is new: the first comparison with GitHub finds the rest.
+            if not first:
+                now = (each for each in seen.folders if before.get(each.id) != _follows(each))
+                _owe(tx, now)
 
     def _stored(self, reader: sa.Connection) -> Iterator[GitFolder]:
         query = sa.select(known_folders).where(known_folders.c.workspace == self.workspace)

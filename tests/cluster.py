@@ -58,6 +58,9 @@ class Process:
     def end(self, number=signal.SIGKILL):
         self._process.send_signal(number)
         self._process.wait(20)
+        self.close()
+
+    def close(self):
         self._process.stdout.close()
 
     def request(self, method, path, body=None, headers=None):
@@ -83,7 +86,9 @@ class Cluster:
     def heal(self):
         """Bring the cluster to full strength, as a supervisor does."""
         for role, members in (("web", self.webs), ("worker", self.workers)):
-            members[:] = [each for each in members if each.exit_code is None]
+            for ended in [each for each in members if each.exit_code is not None]:
+                ended.close()
+                members.remove(ended)
             fresh = [self._start(role) for _ in range(2 - len(members))]
             for process in fresh:
                 process.wait_ready()
@@ -96,6 +101,7 @@ class Cluster:
         for process in (*self.webs, *self.workers):
             if process.exit_code is None:
                 process.end()
+            process.close()
 
     @contextlib.contextmanager
     def supervised(self):
@@ -127,7 +133,10 @@ class Cluster:
         return next((each for each in self.workers if each.pid in pids), None)
 
     def post(self, body, headers, *, to=0):
-        return self.webs[to].request("POST", "/webhooks/github", body, headers)
+        webs = list(self.webs)  # one may just have ended
+        return (
+            webs[to % len(webs)].request("POST", "/webhooks/github", body, headers) if webs else 0
+        )
 
     def rows(self, statement):
         with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:

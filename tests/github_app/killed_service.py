@@ -68,7 +68,12 @@ def build_engine(database_url, promoted_path, seconds, metrics):
             print(*words, time.time(), os.getpid(), file=file)
 
     return Engine(
-        database_url=database_url, engine=tables, promote=promote, metrics=metrics, lease=lease
+        database_url=database_url,
+        engine=tables,
+        promote=promote,
+        metrics=metrics,
+        lease=lease,
+        retry_seconds=(1.0,) * 8,
     )
 
 

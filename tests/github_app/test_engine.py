@@ -12,7 +12,6 @@ from github_app import branches
 from github_app.branches import Claim
 from github_app.engine import Engine, EngineError
 from github_app.metrics import Metrics
-from github_app.runs import MOST_STARTS
 from github_app.tables import branches as branch_rows
 
 SECONDS = 15
@@ -185,26 +184,3 @@ def test_a_stop_does_not_wait_for_ever(intake, start_worker, a_delivery):
 
     assert not ended
     assert seconds < 5
-
-
-def test_a_run_that_ended_the_process_too_often_is_put_off(
-    intake, start_worker, tables, a_delivery
-):
-    store(intake, a_delivery(2))
-    reached = threading.Event()
-
-    def promote(owed):
-        if owed.attempts == 0:
-            # As after deaths in the middle of it: only the count of starts tells.
-            with tables.begin() as tx:
-                tx.execute(sa.update(branch_rows).values(starts=MOST_STARTS))
-            with tables.begin() as tx:
-                held = branches.held(tx)[0]
-            worker.engine._runs.carry_out(held)
-            reached.set()
-
-    worker = start_worker(promote)
-
-    wait_until(lambda: is_settled(tables), seconds=SECONDS)
-    assert reached.is_set()
-    assert [owed.attempts for owed in worker.promoted] == [0, 1]

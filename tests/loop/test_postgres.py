@@ -75,7 +75,7 @@ def test_a_worker_killed_in_the_middle_of_a_promotion_is_taken_over(
     before = updates(sandbox)
     wait_until(lambda: updates(sandbox) > before, what="an update")
     worker.kill()
-    killed_at, sent = time.monotonic(), updates(sandbox)
+    killed_at = time.monotonic()
     another = start("worker")
 
     for place in sandbox.places:
@@ -86,7 +86,7 @@ def test_a_worker_killed_in_the_middle_of_a_promotion_is_taken_over(
     with capsys.disabled():
         sys.stdout.write(f"\n  killed between updates; promoted and told after {seconds:.1f} s\n")
     assert at(sandbox, second)
-    assert sent < before + 4 or seconds < TAKE_OVER_SECONDS * 3
+    assert seconds < TAKE_OVER_SECONDS * 2  # the promotion itself is in it
     assert stored_tokens(sandbox) == stored  # the other worker knows what is stored
     assert another.stop() == 0
     assert web.stop() == 0
@@ -119,8 +119,10 @@ def test_a_worker_answers_probes_and_takes_no_webhooks(start):
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_on_sqlite_the_roles_are_not_apart(sandbox, role):
     ran = subprocess.run(
-        (sys.executable, "-m", "github_app", "serve", "--config", sandbox.config_path)
-        + ("--role", role),
+        (
+            *(sys.executable, "-m", "github_app", "serve", "--config", sandbox.config_path),
+            *("--role", role),
+        ),
         capture_output=True,
         text=True,
         env=environment(),
