@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import queue
+import shutil
 import subprocess
 import threading
 import time
@@ -170,10 +171,11 @@ def github(tmp_path: Path, certificate: Certificate, clock: Clock) -> Iterator[G
 
 
 @pytest.fixture
-def git(tmp_path: Path, certificate: Certificate) -> Git:
+def git(tmp_path: Path, certificate: Certificate) -> Iterator[Git]:
     home = tmp_path / "home"
     home.mkdir()
-    return Git(home, certificate)
+    yield Git(home, certificate)
+    shutil.rmtree(home)  # clones hold a token in their URL
 
 
 @pytest.fixture
