@@ -35,9 +35,9 @@ types: $(VENV)/dev.installed
 	$(BIN)/mypy
 
 unit: $(VENV)/dev.installed
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
-slow: $(VENV)/dev.installed ## The longer tests: every push under pre-commit and prek, databases that die.
+slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, databases that die.
 	$(BIN)/pytest -n 2 -m slow
 
 fuzz: $(VENV)/dev.installed ## A long run of hostile webhooks.

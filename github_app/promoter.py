@@ -61,6 +61,8 @@ class Promoter:
         access = self.access(push.repository, owed.installation_id)
         if push.tag is not None:
             owed = replace(owed, push=_at_commit(push, access))
+        else:
+            owed = _at_head(owed, access)
         job = _Job(owed, self.ledger.names(owed), access, self)
         with ThreadPoolExecutor(len(self.targets), "workspace") as pool:
             for future in [pool.submit(job.promote, target) for target in self.targets]:
@@ -76,6 +78,19 @@ class Promoter:
 def _at_commit(push: Push, access: InstallationAccess) -> Push:
     """Return a tag's push with its commit: an annotated tag is an object of its own."""
     return replace(push, after=access.tags().get(push.tag or "", push.after))
+
+
+def _at_head(owed: BranchPush, access: InstallationAccess) -> BranchPush:
+    """Return the push as one of the branch's head, where GitHub is further than the deliveries.
+
+    They may come out of order, and Databricks pulls the head whatever was pushed.
+    """
+    push = owed.push
+    head = access.branch_head(push.branch or "")
+    if head is None or head == push.after or not access.contains(head, push.after):
+        return owed
+    others = (each for each in (*owed.superseded, push) if each.after != head)
+    return replace(owed, push=replace(push, after=head), superseded=tuple(others))
 
 
 @dataclass(frozen=True)

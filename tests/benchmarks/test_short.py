@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_promotion_benchmark_runs_and_prints_its_ratios():
     ran = subprocess.run(
         (sys.executable, "-m", "benchmarks", "promotion", "--short"),

@@ -161,6 +161,7 @@ class Load:
             number += 1
 
 
+@pytest.mark.slow
 def test_a_restarted_database_costs_refusals_and_loses_nothing(postgres, cluster, push, say):
     postgres.stop()
     postgres.start(CAREFUL)

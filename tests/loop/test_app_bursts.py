@@ -95,6 +95,7 @@ def test_a_quick_series_of_pushes_ends_at_the_newest_and_tells_each_commit(sandb
     )
 
 
+@pytest.mark.slow
 def test_a_burst_while_a_promotion_runs_costs_one_more_round(sandbox, service):
     chain = commits(sandbox, 201, branch="dev")
     first, *rest = pushes(sandbox, chain, branch="dev")
