@@ -169,7 +169,7 @@ def _row(host: str, outcome: Outcome) -> str:
 
 
 def _what_happened(outcome: Outcome) -> str:
-    reason = escape(outcome.reason)
+    reason = escape(outcome.reason) + (f" ({escape(outcome.rule)})" if outcome.rule else "")
     if outcome.conclusion in FINE:
         return reason
     return f"**{outcome.conclusion.value.replace('_', ' ')}**: {reason}"

@@ -79,10 +79,14 @@ def _say(console: Console, number: str, text: str) -> None:
 
 def _numbers(sandbox: Sandbox) -> str:
     folders = sum(len(workspace.folders()) for workspace in sandbox.workspaces)
-    follow = len(_following())
+    follow = _following()
+    users = sum(seed.path.startswith("/Users/") for seed in follow)
+    git_cli = sum(seed.git_cli for seed in follow)
     return (
         f"   {len(sandbox.workspaces)} workspaces, {folders} Git folders, "
-        f"{len(world.REPOSITORIES)} repositories; {follow} Git folders follow main of {world.MAIN}."
+        f"{len(world.REPOSITORIES)} repositories.\n"
+        f"   {len(follow)} Git folders follow main of {world.MAIN}: "
+        f"{users} of them under /Users, {git_cli} with the Git CLI on."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from app_world import (
     FAST,
@@ -100,6 +102,9 @@ def test_two_organizations_are_served_at_once(sandbox):
     sandbox.github.add_repository("other-org/lake")
     fill(sandbox, repository="other-org/lake", people=("grace", "jean"))
 
+    for workspace in sandbox.workspaces:
+        workspace.latency.patch = 0.3  # slow pulls, so that the two would meet
+
     with running_service(sandbox, **FAST) as service:
         for _ in range(3):
             ours = push(sandbox, service)
@@ -110,3 +115,17 @@ def test_two_organizations_are_served_at_once(sandbox):
 
     assert ended == {"success"}
     assert heads(sandbox) == {ours, theirs}
+    owner_of = {
+        hashlib.sha256(token.token.encode()).hexdigest()[:12]: token.installation_id
+        for token in sandbox.github.issued_tokens
+    }
+    pulls = [
+        (pull, "other-org" in workspace.folder(pull.path).url)
+        for workspace in sandbox.workspaces
+        for pull in workspace.pulls
+    ]
+    assert all(pull.ok for pull, _ in pulls)
+    assert {(theirs, owner_of[pull.token_hash] == other) for pull, theirs in pulls} == {
+        (True, True),
+        (False, False),
+    }
