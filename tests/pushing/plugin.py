@@ -28,6 +28,7 @@ PACKAGED = (
     "github_app",
     "hooks",
     "promotion",
+    "app-manifest.json",
     "pyproject.toml",
 )
 AUTHOR = ("-c", "user.name=dev", "-c", "user.email=dev@octo.org")
