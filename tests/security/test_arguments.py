@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -16,10 +17,14 @@ from sandbox.sandbox import Options, open_sandbox
 
 
 class Arguments:
-    """Reads the arguments of all processes, over and over."""
+    """Reads the arguments of the processes that work for one test, over and over.
 
-    def __init__(self):
+    Other tests run beside this one: a process is ours by the directory in its environment.
+    """
+
+    def __init__(self, directory):
         self.seen = set()
+        self._mark = os.fsencode(directory)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
@@ -34,10 +39,10 @@ class Arguments:
     def _look(self):
         while not self._ended.wait(0.005):
             for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.seen.add(path.read_bytes())
-                except OSError:  # it has ended
-                    continue
+                # It may have ended, or be another user's.
+                with contextlib.suppress(OSError):
+                    if self._mark in path.with_name("environ").read_bytes():
+                        self.seen.add(path.read_bytes())
 
     def saw(self, words):
         return any(words in line for line in self.seen.copy())
@@ -79,7 +84,8 @@ def test_no_process_of_a_push_has_a_secret_among_its_arguments(sandbox, tmp_path
     developer.environ.pop("CI", None)
     developer.git("promote", "install")
 
-    with running_service(sandbox), Arguments() as arguments:
+    marked = {"TEST_DIRECTORY": str(tmp_path)}
+    with running_service(sandbox, **marked), Arguments(tmp_path) as arguments:
         sha = developer.commit()
         developer.push()
         wait_until(
