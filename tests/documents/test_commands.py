@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import tomllib
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from github_app.__main__ import cli as brickpush
 from github_app.settings import load_settings
+from hooks.promote import cli as git_promote
+from sandbox.__main__ import cli as sandbox
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PROGRAMS = {
-    "brickpush": (sys.executable, "-m", "github_app"),
-    "python -m sandbox": (sys.executable, "-m", "sandbox"),
-    "git promote": (sys.executable, "-m", "hooks.promote"),
-}
+PROGRAMS = {"brickpush": brickpush, "python -m sandbox": sandbox, "git promote": git_promote}
 
 
 def commands():
@@ -52,16 +51,10 @@ def test_a_command_of_the_documents_exists(command):
     subcommand = list(takewhile(lambda word: word.replace("-", "a").isalpha(), words[:2]))
     if subcommand[:1] not in (["rotate"], ["folders"]):
         subcommand = subcommand[:1]
-    ran = subprocess.run(
-        (*PROGRAMS[program], *subcommand, "--help"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    ran = CliRunner().invoke(PROGRAMS[program], [*subcommand, "--help"])
+    assert ran.exit_code == 0, ran.output
     options = {word.partition("=")[0] for word in words if word.startswith("--")}
-    assert {option for option in options if option not in ran.stdout} == set()
+    assert {option for option in options if option not in ran.output} == set()
 
 
 def test_the_readmes_configuration_is_one_that_the_service_reads(tmp_path):
