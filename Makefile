@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types unit slow fuzz bench clean
+.PHONY: help demo test lint types unit slow crash soak fuzz bench clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ unit: $(VENV)/dev.installed
 
 slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, databases that die.
 	$(BIN)/pytest -n 2 -m slow
+
+crash: $(VENV)/dev.installed ## A kill at every call and every commit, on SQLite and PostgreSQL.
+	$(BIN)/pytest -n 2 -m crash tests/crash
+
+soak: $(VENV)/dev.installed ## Ten thousand pushes with faults and kills; the better part of an hour.
+	$(BIN)/pytest -m soak tests/soak
 
 fuzz: $(VENV)/dev.installed ## A long run of hostile webhooks.
 	BRICKPUSH_FUZZ_EXAMPLES=200000 $(BIN)/pytest tests/security/test_fuzz_webhook.py --timeout 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from github_app import logs
 from github_app.commands_doctor import doctor
 from github_app.commands_rotate import rotate
 from github_app.commands_setup import setup
@@ -22,6 +23,7 @@ from promotion.redact import redact
 @click.version_option(package_name="brickpush")
 def cli() -> None:
     """Push to GitHub, and every Azure Databricks Git folder that follows the branch is there."""
+    logs.configure_for_commands()
 
 
 @cli.command()

@@ -9,7 +9,12 @@ from typing import TypeVar
 import structlog
 
 from github_app.github import GitHubApp
-from github_app.github_tokens import InstallationGoneError, InstallationToken, Wanted
+from github_app.github_tokens import (
+    InstallationGoneError,
+    InstallationToken,
+    NotIncludedError,
+    Wanted,
+)
 from github_app.installation import Installation
 from promotion.clock import Clock
 from promotion.errors import ApiError, PromotionError
@@ -57,10 +62,10 @@ class InstallationAccess:
 
         A repository that the installation does not include is left out, but for the pushed one.
         """
-        names = self._installed(repositories)
+        others = self._others(repositories)
         for pause in PROBE_PAUSES:
             self._clock.sleep(pause)
-            token = self._contents_token(names)
+            token = self._anew(lambda: self._contents_token(others))
             if self._app.installation(token).sees(self._repository):
                 return GitToken(GIT_USERNAME, token.token, self._app.expires_at(token))
             if not self._app.tokens.is_young(token):
@@ -70,13 +75,8 @@ class InstallationAccess:
             "check that the installation includes the repository"
         )
 
-    def _contents_token(self, names: Iterable[str]) -> InstallationToken:
-        wanted = self._wanted("contents", "read", names)
-        try:
-            return self._app.tokens.get(wanted, least_seconds=FRESH_SECONDS)
-        except InstallationGoneError:
-            self._find_again(wanted.installation_id)
-        wanted = self._wanted("contents", "read", names)
+    def _contents_token(self, others: Iterable[str]) -> InstallationToken:
+        wanted = self._wanted("contents", "read", [self._repository, *others])
         return self._app.tokens.get(wanted, least_seconds=FRESH_SECONDS)
 
     def contains(self, head: str, commit: str) -> bool | None:
@@ -98,51 +98,67 @@ class InstallationAccess:
 
     def write(self, permission: str, work: Callable[[Installation], Result]) -> Result:
         """Do *work* with a token that may write this one thing in the pushed repository."""
-        return self._with(work, permission, "write", [self._repository])
+        return self._anew(lambda: work(self._acting(permission, "write")))
 
     def _read(self, work: Callable[[Installation], Result]) -> Result:
-        return self._with(work, "contents", "read", [self._repository])
+        return self._anew(lambda: work(self._acting("contents", "read")))
 
-    def _with(
-        self,
-        work: Callable[[Installation], Result],
-        permission: str,
-        level: str,
-        names: Iterable[str] | None,
-    ) -> Result:
-        """Do *work*; once more where the App was installed anew, under another id."""
-        wanted = self._wanted(permission, level, names)
+    def _acting(self, permission: str, level: str) -> Installation:
+        return self._app.acting(self._wanted(permission, level, [self._repository]))
+
+    def _anew(self, do: Callable[[], Result]) -> Result:
+        """*do* it; once more where the App was installed anew or the repository moved meanwhile."""
+        known = self._installation_id, self._repository
         try:
-            return work(self._app.acting(wanted))
-        except InstallationGoneError:
-            self._find_again(wanted.installation_id)
-        return work(self._app.acting(self._wanted(permission, level, names)))
+            return do()
+        except (InstallationGoneError, NotIncludedError) as exc:
+            self._find_again(known, exc)
+        return do()
 
-    def _find_again(self, gone: int) -> None:
-        """Ask GitHub which installation the repository belongs to now."""
+    def _find_again(self, known: tuple[int, str], refused: PromotionError) -> None:
+        """Ask GitHub what *known* is today: the installation's id, and the repository's name."""
         with self._lock:
-            if self._installation_id != gone:  # another thread has asked
+            if (self._installation_id, self._repository) != known:  # another thread has asked
                 return
             try:
-                self._installation_id = self._app.installation_id(self._repository)
+                found = self._app.find(self._repository)
             except ApiError as exc:
                 if exc.status != 404:
                     raise
-                raise InstallationGoneError(
-                    f"the App is not installed on {self._repository} any more: install it again"
-                ) from exc
-            log.warning("github.installed_anew", gone=gone, installation=self._installation_id)
+                raise _nowhere(self._repository, refused) from exc
+            now = found.installation_id, found.repository.full_name
+            if now == known:
+                raise refused
+            self._installation_id, self._repository = now
+        log.warning(
+            "github.found_again",
+            was=known[1],
+            repository=now[1],
+            was_installation=known[0],
+            installation=now[0],
+        )
 
-    def _installed(self, repositories: frozenset[str]) -> list[str]:
-        """Return those of *repositories* that the installation includes, the pushed one first."""
+    def _others(self, repositories: frozenset[str]) -> list[str]:
+        """Return those of *repositories* that the installation includes, but for the pushed one."""
         own = self._repository.casefold()
         if repositories <= {own}:
-            return [self._repository]
-        every = self._with(lambda it: list(it.repositories()), "metadata", "read", None)
+            return []
+        every = self._anew(self._every)
         names = [name for name in every if name.casefold() in repositories]
-        others = sorted(name for name in names if name.casefold() != own)
-        return [self._repository, *others][:MOST_REPOSITORIES]
+        return sorted(name for name in names if name.casefold() != own)[: MOST_REPOSITORIES - 1]
+
+    def _every(self) -> list[str]:
+        return list(self._app.acting(self._wanted("metadata", "read", None)).repositories())
 
     def _wanted(self, permission: str, level: str, names: Iterable[str] | None) -> Wanted:
         repositories = None if names is None else frozenset(names)
         return Wanted(self._installation_id, permission, level, repositories)
+
+
+def _nowhere(repository: str, refused: PromotionError) -> PromotionError:
+    """Return what *refused* means where the App is installed on no such repository."""
+    if isinstance(refused, NotIncludedError):
+        return refused
+    return InstallationGoneError(
+        f"the App is not installed on {repository} any more: install it again"
+    )

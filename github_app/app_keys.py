@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from github_app.settings import GitHubSettings, read_secret
+from github_app.secret_files import read_secret
+from github_app.settings import GitHubSettings
 
 
 def private_keys(github: GitHubSettings) -> list[str]:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from github_app import changes, missed, turns
 from github_app.admission import Admission
+from github_app.clock_watch import LOOK_SECONDS as CLOCK_SECONDS
+from github_app.clock_watch import ClockWatch
 from github_app.intake import Stored
 from github_app.late_checks import LateChecks
 from github_app.metrics import Metrics
@@ -48,6 +50,7 @@ class Background:
         self._threads = (
             Periodic("late checks", late_checks.write_all, seconds=POLL_SECONDS),
             Periodic("catch up", self._catch_up, seconds=POLL_SECONDS),
+            Periodic("clock", ClockWatch(engine).look, seconds=CLOCK_SECONDS),
         )
 
     def start(self) -> None:
@@ -82,7 +85,7 @@ class Background:
             last = turns.last_done(reader, missed.WORK)
 
         def look() -> int:
-            return self._missed.look(missed.first_unread(last, time.time()))
+            return self._missed.look(missed.first_unread(last))
 
         self._in_turn(missed.WORK, self._missed_seconds, look)
 
@@ -117,15 +120,25 @@ def build_background(
     admission: Admission,
     metrics: Metrics,
     on_owed: Callable[[], None],
+    worker: str,
 ) -> Background:
-    """Return what goes on beside the promotions that *settings* describe."""
+    """Return what goes on beside the promotions that *settings* describe.
+
+    *worker* is the id under which this process has its lease.
+    """
     seconds = settings.reconcile_seconds
     workspaces = [target.workspace for target in promoter.targets]
     return Background(
         engine,
-        late_checks=LateChecks(engine, promoter.reports, promoter.access),
+        late_checks=LateChecks(
+            engine,
+            promoter.reports,
+            promoter.access,
+            worker=worker,
+            deployments=promoter.deployments,
+        ),
         missed_deliveries=MissedDeliveries(
-            engine, promoter.app.http, store, admission=admission, metrics=metrics
+            engine, promoter.app, store, admission=admission, metrics=metrics
         ),
         reconcile=Reconcile(
             engine, promoter.app, workspaces, admission=admission, metrics=metrics, seconds=seconds

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from github_app.commands_workspaces import config_option
+from github_app.deployments import PERMISSION
 from github_app.doctor import Finding, Part, State
-from github_app.doctor_github import PART, check_file, examine_github
+from github_app.doctor_deliveries import examine_deliveries
+from github_app.doctor_github import KEY, PART, check_file, examine_github
 from github_app.doctor_report import Lines, as_json
-from github_app.doctor_workspace import Examination, host_of
-from github_app.github import GitHubApp, server_time
+from github_app.doctor_workspace import Examination
+from github_app.github import GitHubApp, host_of, server_time
 from github_app.opening import settings_of
 from github_app.probe import Echo, ping, webhook_endpoint
 from github_app.registration import read_hook
+from github_app.secret_files import webhook_secrets
 from github_app.service import open_app, open_workspace
-from github_app.settings import Settings, webhook_secrets
+from github_app.settings import Settings
 from promotion.errors import ConfigError, PromotionError
 from promotion.http import open_session
 from promotion.redact import redact
@@ -55,15 +59,25 @@ def examine(settings: Settings, *, url: str | None, pull: str | None) -> Iterato
     """Yield every finding, GitHub's first, then each workspace's."""
     with open_session(str(settings.ca_path) if settings.ca_path else None) as session:
         app: GitHubApp | None = None
+        now, key_works = None, False
         try:
             app = open_app(settings, session)
         except ConfigError as exc:
-            yield PART.broken("App key", redact(str(exc)), "download a new key from the App's page")
+            yield PART.broken(KEY, redact(str(exc)), "download a new key from the App's page")
         else:
             github = settings.github
             now = server_time(github.url, session)
-            yield from examine_github(app, key_path=github.private_key_path, github_now=now)
+            for finding in examine_github(
+                app,
+                key_path=github.private_key_path,
+                github_now=now,
+                wishes=wishes_of(settings),
+            ):
+                key_works |= finding.link == KEY and finding.state is State.OK
+                yield finding
         yield from _examine_endpoint(settings, app, url)
+        if app is not None and key_works:
+            yield examine_deliveries(app, now=now or time.time())
         pulled = False
         for name, workspace in settings.workspaces.items():
             part = Part(f"workspace {name}")
@@ -78,6 +92,12 @@ def examine(settings: Settings, *, url: str | None, pull: str | None) -> Iterato
                 yield finding
         if pull is not None and not pulled:
             yield PART.broken("pull", f"{pull} could not be tried", "name a Git folder on a branch")
+
+
+def wishes_of(settings: Settings) -> Mapping[str, str]:
+    """Return the permissions that the settings ask for besides the manifest's."""
+    deploys = any(workspace.deployments for workspace in settings.workspaces.values())
+    return {PERMISSION: "write"} if deploys else {}
 
 
 def _examine_endpoint(

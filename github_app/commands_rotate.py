@@ -12,7 +12,8 @@ from github_app.github import GitHubApp
 from github_app.probe import Echo, ping, webhook_endpoint
 from github_app.registration import read_hook
 from github_app.rotate import Rotation
-from github_app.settings import Settings, load_settings, read_secret
+from github_app.secret_files import read_secret
+from github_app.settings import Settings, load_settings
 from promotion.clock import SystemClock
 from promotion.errors import ConfigError
 from promotion.http import open_session

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
 from github_app.registration import Registration
-from github_app.settings import Origin
+from github_app.setup import typed
 from github_app.setup.existing import Existing, import_app
 from github_app.setup.files import GITHUB, Answers, SetupFiles
-from github_app.setup.questions import GivenWorkspace, Questions, webhook_address
+from github_app.setup.questions import GivenWorkspace, Questions
 from github_app.setup.wizard import Terminal, Wish, Wizard
 from promotion.entra import PUBLIC_CLOUD
 from promotion.errors import ConfigError
@@ -67,10 +66,14 @@ def setup(**options: Any) -> None:
     """
     given = Given(**options)
     questions = Questions(interactive=sys.stdin.isatty())
-    if given.importing:
-        _import(given, questions)
-    else:
-        _register(given, questions, os.environ)
+    try:
+        if given.importing:
+            _import(given, questions)
+        else:
+            _register(given, questions, os.environ)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(f"\n{stopped(SetupFiles(given.config))}", err=True)
+        raise click.Abort from None
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,7 @@ class Given:
 
     @property
     def github_origin(self) -> str:
-        try:
-            origin: str = TypeAdapter(Origin).validate_python(self.github_url)
-        except ValidationError as exc:
-            problem = exc.errors(include_input=False)[0]["msg"]
-            raise ConfigError(f"--github-url {self.github_url}: {problem}") from None
-        return origin
+        return typed.origin(self.github_url, "--github-url")
 
     @property
     def workspace(self) -> GivenWorkspace:
@@ -119,12 +117,12 @@ class Given:
 
 
 def _register(given: Given, questions: Questions, environ: Mapping[str, str]) -> None:
-    files = SetupFiles(given.config)
+    files, github_url = SetupFiles(given.config), given.github_origin
     files.refuse_existing()
     webhook_url = questions.webhook_url(given.webhook_url)
     organization = questions.organization(given.organization)
     workspace, keep = questions.workspace(given.workspace, files)
-    answers = Answers(0, "", "", given.github_origin, given.ca_file, workspace=workspace)
+    answers = Answers(0, "", "", github_url, given.ca_file, workspace=workspace)
     wish = Wish(
         webhook_url,
         answers,
@@ -140,16 +138,15 @@ def _register(given: Given, questions: Questions, environ: Mapping[str, str]) ->
 
 
 def _import(given: Given, questions: Questions) -> None:
-    files = SetupFiles(given.config)
+    files, github_url = SetupFiles(given.config), given.github_origin
     files.refuse_existing()
-    app_id = questions.number("The App's id", given.app_id, "--app-id")
-    key = questions.path("The file with its private key", given.private_key, "--private-key")
-    url = webhook_address(given.webhook_url) if given.webhook_url else None
+    app_id = questions.app_id(given.app_id)
+    key = questions.private_key(given.private_key)
+    url = typed.webhook_address(given.webhook_url) if given.webhook_url else None
     existing = Existing(app_id, key, _webhook_secret(given, questions), url)
     workspace, keep = questions.workspace(given.workspace, files)
-    answers = Answers(0, "", "", given.github_origin, given.ca_file, workspace=workspace)
-    registration = import_app(existing, answers, files)
-    keep()
+    answers = Answers(0, "", "", github_url, given.ca_file, workspace=workspace)
+    registration = import_app(existing, answers, files, keep_more=keep)
     click.echo(f"{registration.name} of {registration.owner} answers to this key.")
     click.echo(f"Written: {files.config} and {files.webhook_secret}")
     if existing.webhook_secret is None:
@@ -159,12 +156,22 @@ def _import(given: Given, questions: Questions) -> None:
 
 def _webhook_secret(given: Given, questions: Questions) -> str | None:
     if given.webhook_secret_file is None:
-        typed = questions.hidden("Its webhook secret (not shown; empty: set a new one at GitHub)")
-        return typed or None
+        words = "Its webhook secret (not shown; empty: set a new one at GitHub)"
+        return questions.hidden(words) or None
     secret = given.webhook_secret_file.read_text(encoding="utf-8").strip()
     if not secret:
         raise ConfigError(f"{given.webhook_secret_file} is empty")
     return secret
+
+
+def stopped(files: SetupFiles) -> str:
+    """Return what to say to a person who has stopped the command."""
+    if files.config.exists():
+        return f"Stopped. {files.config} is written: `brickpush doctor` says what is left to do."
+    return (
+        "Stopped: nothing was written. If GitHub has registered an App meanwhile, delete it on "
+        "its settings page: GitHub shows its key only once."
+    )
 
 
 def next_steps(config: Path, *, complete: bool) -> tuple[str, ...]:

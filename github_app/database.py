@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from github_app import engine as durable
-from promotion.errors import PromotionError
+from promotion.errors import ConfigError, PromotionError
 
 LOCK_WAIT_SECONDS = 30.0
 _WAL_BYTES = 64 * 1024 * 1024  # what the write-ahead log shrinks back to
@@ -29,8 +29,12 @@ _SILENT_SERVER = {
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-class SchemaError(PromotionError):
+class SchemaError(ConfigError):
     """The database's tables are not ones that this code can work with."""
+
+
+class DatabaseAwayError(PromotionError):
+    """The database can't be used now; it may be later."""
 
 
 def open_engine(url: str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> sa.Engine:
@@ -43,6 +47,7 @@ def open_engine(url: str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> sa
         return _open_sqlite(parsed, lock_wait_seconds)
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=lock_wait_seconds,
         connect_args={
@@ -58,7 +63,7 @@ def migrate(url: str) -> None:
     """Create or upgrade the tables: ours, then those of the durable engine.
 
     Safe to run from several processes at once. Raises SchemaError where the database was already
-    upgraded by a newer release.
+    upgraded by a newer release, DatabaseAwayError where it can't be reached or written.
     """
     engine = open_engine(url)
     _for_the_owner_only(engine.url)
@@ -67,7 +72,7 @@ def migrate(url: str) -> None:
             _upgrade(connection)
         durable.migrate(url, engine)
     except sa.exc.OperationalError as exc:
-        raise SchemaError(f"the database can't be used: {str(exc.orig).strip()}") from exc
+        raise DatabaseAwayError(f"the database can't be used: {str(exc.orig).strip()}") from exc
     finally:
         engine.dispose()
 
@@ -84,7 +89,12 @@ def _open_sqlite(url: sa.URL, lock_wait_seconds: float) -> sa.Engine:
         raise ValueError(f"{url} keeps nothing: name a file, such as sqlite:////data/brickpush.db")
     # One connection: a queue in Python is fair, SQLite's busy handler is not.
     engine = sa.create_engine(
-        url, poolclass=sa.QueuePool, pool_size=1, max_overflow=0, pool_timeout=lock_wait_seconds
+        url,
+        hide_parameters=True,  # an error's text goes into the log, payloads do not
+        poolclass=sa.QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=lock_wait_seconds,
     )
 
     @sa.event.listens_for(engine, "connect")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from github_app.doctor import Finding, Part, github_words
 from github_app.github import GitHubApp
 from github_app.registration import (
-    Attempt,
     Hook,
     Installed,
     Registration,
-    read_attempts,
     read_hook,
     read_installations,
     read_registration,
@@ -26,14 +24,21 @@ from promotion.errors import PromotionError
 PART = Part("GitHub", github_words)
 CLOCK_WARNING, CLOCK_BROKEN = 20, 55  # seconds; GitHub refuses a JWT from 60 s ahead of its time
 LEVELS = ("", "read", "write", "admin")
-BEFORE_THE_FIRST_PUSH = ("ping", "installation", "installation_repositories")
+KEY = "App key"  # the link on which all others of GitHub's hang
 FEW_CALLS = 0.1  # of an hour's calls
 
 
 def examine_github(
-    app: GitHubApp, *, key_path: Path | None, github_now: float | None
+    app: GitHubApp,
+    *,
+    key_path: Path | None,
+    github_now: float | None,
+    wishes: Mapping[str, str],
 ) -> Iterator[Finding]:
-    """Yield the findings in the order in which one builds on the other; stop at nothing."""
+    """Yield the findings in the order in which one builds on the other; stop at nothing.
+
+    *wishes* are permissions that the settings ask for besides the manifest's.
+    """
     yield PART.prove("clock", lambda: check_clock(github_now, time.time()))
     if key_path is not None:
         yield check_file("key file", key_path)
@@ -45,12 +50,12 @@ def examine_github(
         yield PART.skipped("everything else on GitHub", "needs the App's key")
         return
     named = f"{registration.name} of {registration.owner}, key {app.fingerprint}"
-    yield PART.ok("App key", named)
-    yield check_permissions(registration)
+    yield PART.ok(KEY, named)
+    yield check_permissions(registration, wishes)
+    yield from check_wishes(registration, wishes)
     yield check_events(registration)
     yield PART.prove("webhook", lambda: check_hook(read_hook(app.http), registration))
-    yield PART.prove("deliveries", lambda: check_attempts(read_attempts(app.http)))
-    yield from _examine_installations(app, registration)
+    yield from _examine_installations(app, registration, wishes)
 
 
 def check_clock(github: float | None, ours: float) -> Finding:
@@ -80,8 +85,8 @@ def check_file(link: str, path: Path) -> Finding:
     return PART.ok(link, f"{path}, for its owner only")
 
 
-def check_permissions(app: Registration) -> Finding:
-    """Compare what the App may do with what the manifest asks for."""
+def check_permissions(app: Registration, wishes: Mapping[str, str]) -> Finding:
+    """Compare what the App may do with what the manifest asks for; *wishes* may be granted too."""
     wanted = read_manifest()["default_permissions"]
     lacks = [
         f"{name}: {level}"
@@ -94,7 +99,7 @@ def check_permissions(app: Registration) -> Finding:
     more = [
         f"{name}: {level}"
         for name, level in sorted(app.permissions.items())
-        if not grants(wanted.get(name, ""), level)
+        if not grants({**wanted, **wishes}.get(name, ""), level)
     ]
     if more:
         return PART.warning(
@@ -103,6 +108,17 @@ def check_permissions(app: Registration) -> Finding:
             f"take it away at {page}",
         )
     return PART.ok("permissions", ", ".join(f"{n}: {lv}" for n, lv in sorted(wanted.items())))
+
+
+def check_wishes(app: Registration, wishes: Mapping[str, str]) -> Iterator[Finding]:
+    """Look for what the settings ask for; without it all else goes on."""
+    for name, level in wishes.items():
+        if grants(app.permissions.get(name, ""), level):
+            yield PART.ok(name, f"{name}: {level}")
+        else:
+            page = f"{app.settings_url}/permissions"
+            fix = f"grant it at {page}, or set {name} = false in the settings"
+            yield PART.warning(name, f"the App lacks {name}: {level}, so it writes none", fix)
 
 
 def grants(granted: str, wanted: str) -> bool:
@@ -141,30 +157,9 @@ def check_hook(hook: Hook, app: Registration) -> Finding:
     return PART.ok("webhook", f"{hook.url}, JSON, with a secret")
 
 
-def check_attempts(attempts: list[Attempt]) -> Finding:
-    """Say how the newest deliveries ended; what counts is the last one."""
-    if not attempts:
-        return PART.skipped("deliveries", "none yet: GitHub keeps them for three days")
-    failed = [one for one in attempts if not 200 <= one.status_code < 400]
-    last = attempts[0]
-    counted = f"{len(attempts) - len(failed)} of the last {len(attempts)} arrived"
-    if last not in failed:
-        return PART.ok("deliveries", f"{counted}, the newest with {last.status_code}")
-    says = f"{counted}; the newest ended with {last.status_code} {last.status} ({last.event})"
-    if all(one.event in BEFORE_THE_FIRST_PUSH for one in attempts):
-        return PART.warning("deliveries", f"{says}: was the service running yet?", "push once")
-    return PART.broken("deliveries", says, _delivery_fix(last))
-
-
-def _delivery_fix(attempt: Attempt) -> str:
-    if attempt.status_code == 401:
-        return "the secrets differ: run `brickpush rotate webhook-secret`"
-    if attempt.status_code == 404:
-        return f"the webhook's address must end in {WEBHOOK_PATH}"
-    return "see that `brickpush serve` runs, and that GitHub reaches it by https"
-
-
-def _examine_installations(app: GitHubApp, registration: Registration) -> Iterator[Finding]:
+def _examine_installations(
+    app: GitHubApp, registration: Registration, wishes: Mapping[str, str]
+) -> Iterator[Finding]:
     link = "installations"
     try:
         found = read_installations(app.http)
@@ -174,11 +169,11 @@ def _examine_installations(app: GitHubApp, registration: Registration) -> Iterat
     if not found:
         yield PART.broken(link, "none", f"install the App at {registration.install_url}")
     for one in found:
-        check = partial(_check_installation, app, one)
+        check = partial(_check_installation, app, one, wishes)
         yield PART.prove(f"installation {one.account}", check)
 
 
-def _check_installation(app: GitHubApp, one: Installed) -> Finding:
+def _check_installation(app: GitHubApp, one: Installed, wishes: Mapping[str, str]) -> Finding:
     link = f"installation {one.account}"
     if one.suspended:
         return PART.broken(link, "suspended", f"unsuspend it at {one.html_url}")
@@ -192,6 +187,9 @@ def _check_installation(app: GitHubApp, one: Installed) -> Finding:
     if count == 0:
         return PART.broken(link, "no repositories", f"choose some at {one.html_url}")
     says = f"{count} repositor{'y' if count == 1 else 'ies'}"
+    if lacks := [n for n, lv in wishes.items() if not grants(one.permissions.get(n, ""), lv)]:
+        says = f"{says}; its owner has not accepted {', '.join(lacks)}, so none are written"
+        return PART.warning(link, says, f"accept it at {one.html_url}")
     left = calls.calls_left()
     if left is None:
         return PART.ok(link, f"{says}, no limit on calls")

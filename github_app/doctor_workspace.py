@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
 
 from github_app.access import InstallationAccess
 from github_app.doctor import Finding, Part
@@ -162,12 +161,6 @@ def on_host(seen: Survey, host: str) -> list[GitFolder]:
     """Return the Git folders whose repository is on *host*."""
     keys = ((folder, repository_key(folder.url)) for folder in seen.folders)
     return [folder for folder, key in keys if key is not None and key.host == host]
-
-
-def host_of(github_url: str) -> str:
-    """Return the host as repository keys have it."""
-    key = repository_key(f"{github_url}/owner/name")
-    return key.host if key else urlsplit(github_url).netloc
 
 
 def check_folders(part: Part, seen: Survey, host: str) -> Finding:

@@ -28,7 +28,7 @@ from github_app.periodic import Periodic
 from github_app.runs import RETRY_SECONDS, OnGivenUp, Runs
 from github_app.take_over import SECONDS as TAKE_OVER_SECONDS
 from github_app.take_over import Forgotten, Taken, TakeOver
-from promotion.errors import PromotionError
+from promotion.errors import ConfigError
 
 APPLICATION = "brickpush"
 APPLICATION_VERSION = "1"  # constant: the work of another version would be left where it is
@@ -44,7 +44,7 @@ _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
-class EngineError(PromotionError):
+class EngineError(ConfigError):
     """The engine can't start here."""
 
 
@@ -77,8 +77,10 @@ class Engine:
         branches_at_once: int = BRANCHES_AT_ONCE,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
         on_given_up: OnGivenUp = lambda _tx, _pushed, _reason: None,
+        keep: retention.Keep = retention.Keep(),  # noqa: B008 - it can't be changed
     ) -> None:
         self._database_url = database_url
+        self._keep = keep
         self._engine = engine
         self._metrics = metrics
         self._branches_at_once = branches_at_once
@@ -225,8 +227,8 @@ class Engine:
 
     def _forget(self) -> None:
         now = time.time()
-        retention.forget(self._engine, now=now)
-        before = datetime.fromtimestamp(now, UTC) - timedelta(days=retention.ROW_DAYS)
+        retention.forget(self._engine, now=now, keep=self._keep)
+        before = datetime.fromtimestamp(now, UTC) - timedelta(days=retention.WORKFLOW_DAYS)
         while ended := DBOS.list_workflows(
             completed_before=before.isoformat(),
             status=_ENDED,

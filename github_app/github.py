@@ -14,11 +14,18 @@ import requests
 
 from github_app.app_identity import AppIdentity
 from github_app.github_limits import WRITE_SECONDS, Limits
-from github_app.github_tokens import InstallationToken, Tokens, Wanted, why_none
-from github_app.installation import READ_SECONDS, Installation
+from github_app.github_tokens import (
+    InstallationToken,
+    NotAllowedError,
+    Tokens,
+    Wanted,
+    why_none,
+)
+from github_app.installation import READ_SECONDS, Included, Installation
 from promotion.clock import Clock, SystemClock
 from promotion.errors import ApiError
 from promotion.http import CONNECT_SECONDS, Answer, Http
+from promotion.repository_url import repository_key
 
 # A new token, or what it may do, can be unknown to a part of GitHub for some seconds.
 NEW_TOKEN_PAUSES = (1.0, 2.0, 3.0)
@@ -32,6 +39,12 @@ def api_url(url: str) -> str:
     if host in ("github.com", "www.github.com"):
         return "https://api.github.com"
     return f"https://api.{host}" if host.endswith(".ghe.com") else f"{url}/api/v3"
+
+
+def host_of(url: str) -> str:
+    """Return GitHub's host as the URLs of its repositories have it. Pure."""
+    key = repository_key(f"{url}/owner/name")
+    return key.host if key else urlsplit(url).netloc
 
 
 def open_api(url: str, session: requests.Session) -> Http:
@@ -68,16 +81,22 @@ class GitHubApp:
         clock: Clock | None = None,
         told: Callable[[int, int], None] = lambda _installation, _remaining: None,
         write_seconds: float = WRITE_SECONDS,
+        allows: Callable[[str], bool] = lambda _owner: True,
     ) -> None:
-        """*told* hears how many calls of the hour an installation has left."""
+        """*told* hears how many calls of the hour an installation has left.
+
+        *allows* says whether an account may be served, where a repository turns up in another's.
+        """
         self.app_id = app_id
         self._identity = AppIdentity(app_id, [private_key, *more_keys], now)
         self._now = now
         self._clock = clock or SystemClock()
         self._told = told
         self._write_seconds = write_seconds
+        self._allows = allows
         self._session = session
         self._api_url = api_url(url)
+        self.host = host_of(url)
         self._lock = threading.Lock()
         self._limits: dict[int, Limits] = {}
         self.tokens = Tokens(self._mint, self._github_time)
@@ -87,6 +106,7 @@ class GitHubApp:
             authorization=self._identity.authorization,
             headers=_headers(),
             pace=_Both(self._limits_of(0), self._identity),
+            follows_redirects=True,
         )
 
     @property
@@ -95,13 +115,37 @@ class GitHubApp:
         return self._http
 
     @property
+    def clock_offset(self) -> float:
+        """Seconds that GitHub's clock is ahead of this machine's, as far as it mattered yet."""
+        return self._identity.offset
+
+    @property
     def fingerprint(self) -> str:
         """The key's fingerprint, as the App's settings page shows it."""
         return self._identity.fingerprint
 
     def installation_id(self, repository: str) -> int:
         """Return the id of the installation that *repository* ("octo-org/etl") belongs to."""
-        return int(self._http.call("GET", f"/repos/{repository}/installation").body["id"])
+        return int(self._installation_of(repository)["id"])
+
+    def find(self, repository: str) -> Included:
+        """Return what a repository's name, today's or a former one, leads to.
+
+        Raises ApiError with 404 where the App is installed on no such repository.
+        """
+        installation = self._installation_of(repository)
+        account = installation["account"]["login"]
+        if not self._allows(account):
+            raise NotAllowedError(
+                f"{repository} belongs to {account} now, who is not in github.allowed_owners"
+            )
+        number = int(installation["id"])
+        acting = self.acting(Wanted(number, "metadata", "read"))
+        return Included(acting.repository(repository), number)
+
+    def _installation_of(self, repository: str) -> Mapping[str, Any]:
+        body: Mapping[str, Any] = self._http.call("GET", f"/repos/{repository}/installation").body
+        return body
 
     def mint_token(
         self,
@@ -152,6 +196,7 @@ class GitHubApp:
             authorization=authorization,
             headers=_headers(),
             pace=sender,
+            follows_redirects=True,
         )
 
     def _limits_of(self, installation_id: int) -> Limits:

@@ -5,6 +5,7 @@ GitHub bans an App that goes on calling while it is told to wait.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -50,7 +51,7 @@ class Limits:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _not_before: float = 0.0
     _next_write: float = 0.0
-    _warned: bool = False
+    _tenth: int | None = None  # of the hour's calls that are left, as last said
 
     def send(self, call: Callable[[], Answer]) -> Answer:
         """Make one call when it is allowed, and again where it was refused for now."""
@@ -95,16 +96,23 @@ class Limits:
         log.warning("github.limited", installation=self.installation_id, seconds=round(seconds))
 
     def _learn(self, headers: Mapping[str, str]) -> None:
-        remaining = headers.get("x-ratelimit-remaining", "")
+        remaining, limit = (headers.get(f"x-ratelimit-{it}", "") for it in ("remaining", "limit"))
         if not remaining.isdecimal():
             return
         left = int(remaining)
         self.told(self.installation_id, left)
-        limit = headers.get("x-ratelimit-limit", "")
-        is_low = limit.isdecimal() and left < LOW * int(limit)
-        if is_low and not self._warned:
-            log.warning("github.few_calls_left", installation=self.installation_id, remaining=left)
-        self._warned = is_low
+        if limit.isdecimal() and int(limit) > 0:
+            self._say(left, int(limit))
+
+    def _say(self, left: int, most: int) -> None:
+        """Log what is left, once for each tenth of the hour's calls."""
+        tenth = left * 10 // most
+        with self._lock:
+            is_news, self._tenth = tenth != self._tenth, tenth
+        if is_news:
+            level = logging.WARNING if left < LOW * most else logging.INFO
+            names = {"installation": self.installation_id, "remaining": left, "of": most}
+            log.log(level, "github.calls_left", **names)
 
 
 def pause_after(refused: ApiError, now: float) -> float | None:

@@ -35,6 +35,10 @@ class NotIncludedError(NoTokenError):
     """A repository is not in the installation."""
 
 
+class NotAllowedError(NoTokenError):
+    """The account is none that this service serves."""
+
+
 @dataclass(frozen=True)
 class InstallationToken:
     """A token for some repositories of one installation, with some of the App's permissions."""

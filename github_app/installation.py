@@ -10,6 +10,7 @@ from urllib.parse import quote
 from github_app.check_run import CheckRun, WrittenRun
 from promotion.errors import ApiError
 from promotion.http import Http
+from promotion.push import HEADS
 
 READ_SECONDS = 15.0  # GitHub cuts its own calls at 10 s
 MOST_DESCRIPTION = 140  # characters of a commit status
@@ -23,6 +24,14 @@ class Repository:
     full_name: str
     url: str  # "https://github.com/octo-org/etl"
     archived: bool
+
+
+@dataclass(frozen=True)
+class Included:
+    """A repository, and the installation that includes it."""
+
+    repository: Repository
+    installation_id: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,8 @@ class Installation:
             if exc.status in (404, 409):  # 409: the repository is empty
                 return Head(None)
             raise
+        if answer.body["ref"] != f"{HEADS}{branch}":  # GitHub leads from renamed branches on, too
+            return Head(None)
         return Head(str(answer.body["object"]["sha"]), answer.headers.get("ETag", ""))
 
     def repositories(self) -> Iterator[str]:
@@ -93,9 +104,11 @@ class Installation:
     def list_repositories(self) -> Iterator[Repository]:
         """Yield the repositories that the token covers."""
         for body in self._pages("/installation/repositories"):
-            for one in body["repositories"]:
-                archived = bool(one.get("archived")) or bool(one.get("disabled"))
-                yield Repository(int(one["id"]), one["full_name"], one["html_url"], archived)
+            yield from map(_repository, body["repositories"])
+
+    def repository(self, full_name: str) -> Repository:
+        """Return a repository by today's name or by one that it had before."""
+        return _repository(self._http.call("GET", f"/repos/{full_name}").body)
 
     def calls_left(self) -> tuple[int, int] | None:
         """Return how many calls are left of how many in this hour; None where nothing limits."""
@@ -132,7 +145,17 @@ class Installation:
     def create_status(self, repository: str, run: CheckRun, state: str, *, urgent: bool) -> None:
         """Set a commit status that says a check run's title."""
         body = {"state": state, "context": run.name, "description": run.title[:MOST_DESCRIPTION]}
+        if run.details_url:
+            body["target_url"] = run.details_url
         self._write("POST", f"/repos/{repository}/statuses/{run.head_sha}", body, urgent)
+
+    def read(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """Return what GitHub has there."""
+        return self._http.call("GET", path, params=params, read_seconds=READ_SECONDS).body
+
+    def create(self, path: str, body: Mapping[str, Any], *, urgent: bool) -> Any:
+        """Have GitHub make something, within the limits of writes; return its answer."""
+        return self._write("POST", path, body, urgent)
 
     def _write(self, method: str, path: str, body: Mapping[str, Any], urgent: bool) -> Any:
         self._before_write(urgent=urgent)
@@ -144,3 +167,8 @@ class Installation:
             answer = self._http.call("GET", path, params={"per_page": 100, "page": page})
             yield answer.body
             page, more = page + 1, 'rel="next"' in answer.headers.get("Link", "")
+
+
+def _repository(body: Mapping[str, Any]) -> Repository:
+    archived = bool(body.get("archived")) or bool(body.get("disabled"))
+    return Repository(int(body["id"]), body["full_name"], body["html_url"], archived)

@@ -7,27 +7,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 import structlog
 
 from github_app import report
 from github_app.access import InstallationAccess
-from github_app.branches import BranchPush
+from github_app.branches import NEVER, BranchPush
 from github_app.check_run import COMPLETED, CheckRun
 from github_app.commit_reports import CommitReports
+from github_app.deployments import Deployments, Promoted, State
 from github_app.github_limits import LimitedError
-from github_app.tables import late_checks, outcomes
+from github_app.tables import branches, late_checks, reports, workers
 from promotion.errors import ApiError, PromotionError
 from promotion.outcome import Conclusion
 
 FINAL, SUPERSEDED, OUTDATED, GIVEN_UP = "final", "superseded", "outdated", "given up"
+DEPLOYMENT = "deployment"  # no check run: how a deployment of the commit has ended
 PLAIN_NAME = "Brickpush"  # where no workspace has a check run that could say it
 # GitHub lets an installation write some 80 check runs a minute: of a bigger burst, each commit
 # gets one check run in place of one for each workspace.
 EACH_WORKSPACE_MOST = 20
-CLAIM_SECONDS = 120.0  # who took one and died: it is another's after this
 RETRY_SECONDS = (10.0, 60.0, 600.0, 3600.0)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -35,7 +36,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class LateCheck:
-    """One check run to write; without a name, on whatever is there."""
+    """One check run to write; without a name, on whatever is there.
+
+    Of a deployment, `name` is the environment, `conclusion` the state, `title` the description.
+    """
 
     repository_id: int
     repository: str
@@ -47,6 +51,8 @@ class LateCheck:
     title: str
     summary: str
     name: str = ""
+    details_url: str = ""
+    run: int | None = None  # of a deployment: the seq of its promotion
 
     def check_run(self) -> CheckRun:
         return CheckRun(
@@ -56,6 +62,7 @@ class LateCheck:
             conclusion=self.conclusion,
             title=self.title,
             summary=self.summary,
+            details_url=self.details_url,
         )
 
 
@@ -74,7 +81,9 @@ def drop(tx: sa.Connection, owed: BranchPush) -> None:
     """Write nothing any more on the commit of *owed*: a run begins that will tell all."""
     commit = late_checks.c.head_sha == owed.push.after
     mine = late_checks.c.repository_id == owed.repository_id
-    tx.execute(late_checks.delete().where(mine, commit))
+    # Another run's deployment is another one, although it is of the same commit.
+    run = late_checks.c.run.is_(None) | (late_checks.c.run == owed.seq)
+    tx.execute(late_checks.delete().where(mine, commit, run))
 
 
 def put_superseded(tx: sa.Connection, owed: BranchPush) -> None:
@@ -83,34 +92,41 @@ def put_superseded(tx: sa.Connection, owed: BranchPush) -> None:
     name = PLAIN_NAME if len(commits) > EACH_WORKSPACE_MOST else ""
     title, summary = report.superseded(owed.push, by=owed.push.after)
     for head_sha in commits:
-        put(tx, _of(owed, SUPERSEDED, head_sha, Conclusion.CANCELLED, title, summary, name))
+        put(tx, _of(owed, SUPERSEDED, head_sha, Conclusion.CANCELLED.value, title, summary, name))
 
 
 def put_given_up(tx: sa.Connection, owed: BranchPush, reason: str) -> None:
     """Have the check runs of a push end that nothing tries to promote any more."""
     if not owed.push.deleted:
         title, summary = report.given_up(reason)
-        put(tx, _of(owed, GIVEN_UP, owed.push.after, Conclusion.FAILURE, title, summary))
+        put(tx, _of(owed, GIVEN_UP, owed.push.after, Conclusion.FAILURE.value, title, summary))
 
 
 def put_final(tx: sa.Connection, owed: BranchPush, run: CheckRun) -> None:
     """Have a promotion's own check run written later: GitHub does not take it now."""
-    conclusion = Conclusion(run.conclusion)
+    conclusion = Conclusion(run.conclusion).value
     check = _of(owed, FINAL, run.head_sha, conclusion, run.title, run.summary, run.name)
-    put(tx, check)
+    put(tx, replace(check, details_url=run.details_url))
+
+
+def put_deployment(tx: sa.Connection, owed: BranchPush, promoted: Promoted, state: State) -> None:
+    """Have a deployment end later: GitHub does not take it now."""
+    name, run = promoted.environment, promoted.run
+    check = _of(owed, DEPLOYMENT, promoted.sha, state.word, state.description, "", name)
+    put(tx, replace(check, details_url=state.log_url, run=run))
 
 
 def put_outdated(tx: sa.Connection, owed: BranchPush, head_sha: str) -> None:
     """Have a check that was re-run say that its commit is no more the branch's newest."""
     title, summary = report.outdated(owed.push)
-    put(tx, _of(owed, OUTDATED, head_sha, Conclusion.CANCELLED, title, summary))
+    put(tx, _of(owed, OUTDATED, head_sha, Conclusion.CANCELLED.value, title, summary))
 
 
 def _of(
     owed: BranchPush,
     kind: str,
     head_sha: str,
-    conclusion: Conclusion,
+    conclusion: str,
     title: str,
     summary: str,
     name: str = "",
@@ -122,11 +138,20 @@ def _of(
         ref=owed.push.ref,
         head_sha=head_sha,
         kind=kind,
-        conclusion=conclusion.value,
+        conclusion=conclusion,
         title=title,
         summary=summary,
         name=name,
     )
+
+
+class _TooEarlyError(PromotionError):
+    """Where the check run belongs is known once a promotion of the branch has ended."""
+
+    retry_after = 1.0
+
+
+LATER = LimitedError | _TooEarlyError  # no failure: it is tried as often as it takes
 
 
 class LateChecks:
@@ -135,12 +160,18 @@ class LateChecks:
     def __init__(
         self,
         engine: sa.Engine,
-        reports: CommitReports,
+        commit_reports: CommitReports,
         access: Callable[[str, int | None], InstallationAccess],
+        *,
+        worker: str,
+        deployments: Deployments | None = None,
     ) -> None:
+        """*worker* is the id under which this process has its lease."""
+        self._deployments = deployments or Deployments()
         self._engine = engine
-        self._reports = reports
+        self._reports = commit_reports
         self._access = access
+        self._worker = worker
         self.stopping = False
 
     def write_all(self) -> None:
@@ -155,22 +186,27 @@ class LateChecks:
                 self._drop(row_id)
 
     def _take(self) -> tuple[int, int, LateCheck] | None:
-        """Return what is next, which nobody else takes for a while."""
-        now = time.time()
+        """Return what is next, which nobody else takes while this process lives."""
+        mine = late_checks.c.taken_by == self._worker  # of a try that was cut off
+        living = sa.select(workers.c.id)
+        free = late_checks.c.taken_by.is_(None) | mine | late_checks.c.taken_by.not_in(living)
+        may_go = (late_checks.c.not_before <= time.time(), free)
         with self._engine.begin() as tx:
-            may_go = late_checks.c.not_before <= now
-            first = sa.select(late_checks).where(may_go).order_by(late_checks.c.id).limit(1)
+            first = sa.select(late_checks).where(*may_go).order_by(late_checks.c.id).limit(1)
             row = tx.execute(first).one_or_none()
             if row is None:
                 return None
-            claim = late_checks.update().where(late_checks.c.id == row.id, may_go)
-            if tx.execute(claim.values(not_before=now + CLAIM_SECONDS)).rowcount == 0:
+            claim = late_checks.update().where(late_checks.c.id == row.id, *may_go)
+            if tx.execute(claim.values(taken_by=self._worker)).rowcount == 0:
                 return None
         fields = {name: getattr(row, name) for name in LateCheck.__dataclass_fields__}
         return row.id, row.attempts, LateCheck(**fields)
 
     def _write(self, check: LateCheck) -> None:
         access = self._access(check.repository, check.installation_id)
+        if check.kind == DEPLOYMENT:
+            self._end_deployment(access, check)
+            return
         run = check.check_run()
         if check.kind == FINAL:
             self._reports.show(access, run, urgent=False)
@@ -179,33 +215,63 @@ class LateChecks:
         completed = check.kind == OUTDATED
         self._reports.show_on_all(access, run, names, completed=completed)
 
+    def _end_deployment(self, access: InstallationAccess, check: LateCheck) -> None:
+        promoted = Promoted(check.run or 0, check.name, check.ref, check.head_sha)
+        state = State(check.conclusion, check.title, check.details_url)
+        self._deployments.end_what_is_open(access, promoted, state, urgent=False)
+
     def _names(self, check: LateCheck) -> Iterable[str]:
         """Return the check runs that the branch's promotions write, one for each workspace."""
         if check.name:
             return [check.name]
-        of_branch = (
-            outcomes.c.repository_id == check.repository_id,
-            outcomes.c.ref == check.ref,
-        )
         with self._engine.connect() as reader:
-            newest = sa.select(sa.func.max(outcomes.c.seq)).where(*of_branch).scalar_subquery()
-            query = sa.select(outcomes.c.workspace).distinct()
-            names = reader.execute(query.where(*of_branch, outcomes.c.seq == newest)).scalars()
-            known = [report.check_name(name) for name in names]
-        return known or ([PLAIN_NAME] if check.kind == GIVEN_UP else [])
+            names = [report.check_name(each) for each in _workspaces(reader, check)]
+            if not names and check.kind == SUPERSEDED and _is_owed(reader, check):
+                raise _TooEarlyError("no promotion of the branch has ended yet")
+        return names or ([PLAIN_NAME] if check.kind == GIVEN_UP else [])
 
     def _put_off(self, row_id: int, attempts: int, check: LateCheck, exc: PromotionError) -> None:
-        limited = isinstance(exc, LimitedError)
+        later = isinstance(exc, LATER)
         gone = isinstance(exc, ApiError) and exc.status in (404, 410, 422)
-        if not limited and (gone or attempts >= len(RETRY_SECONDS)):
+        if not later and (gone or attempts >= len(RETRY_SECONDS)):
             log.warning("check_run.not_written", head_sha=check.head_sha, error=str(exc))
             self._drop(row_id)
             return
-        pause = exc.retry_after if isinstance(exc, LimitedError) else RETRY_SECONDS[attempts]
-        values = {"not_before": time.time() + pause, "attempts": attempts + (not limited)}
+        pause = exc.retry_after if isinstance(exc, LATER) else RETRY_SECONDS[attempts]
+        values = {
+            "not_before": time.time() + pause,
+            "attempts": attempts + (not later),
+            "taken_by": None,
+        }
         with self._engine.begin() as tx:
             tx.execute(late_checks.update().where(late_checks.c.id == row_id).values(values))
 
     def _drop(self, row_id: int) -> None:
         with self._engine.begin() as tx:
             tx.execute(late_checks.delete().where(late_checks.c.id == row_id))
+
+
+def _workspaces(reader: sa.Connection, check: LateCheck) -> list[str]:
+    """Return where the branch's last promotion that ended had Git folders, and any since.
+
+    One that runs has told of some workspaces, and not yet of the others.
+    """
+    of_branch = (reports.c.repository_id == check.repository_id, reports.c.ref == check.ref)
+    promoted = sa.select(branches.c.promoted).where(*_branch(check)).scalar_subquery()
+    ended = sa.select(sa.func.max(reports.c.seq)).where(*of_branch, reports.c.seq <= promoted)
+    since = reader.execute(ended).scalar()
+    if since is None:
+        return []
+    query = sa.select(reports.c.workspace).distinct().where(*of_branch, reports.c.seq >= since)
+    return list(reader.execute(query).scalars())
+
+
+def _is_owed(reader: sa.Connection, check: LateCheck) -> bool:
+    """Say whether a promotion of the branch runs, or comes by itself."""
+    owed = (branches.c.newest > branches.c.promoted, branches.c.not_before < NEVER)
+    query = sa.select(sa.func.count()).select_from(branches).where(*_branch(check), *owed)
+    return reader.execute(query).scalar_one() > 0
+
+
+def _branch(check: LateCheck) -> tuple[sa.ColumnElement[bool], ...]:
+    return (branches.c.repository_id == check.repository_id, branches.c.ref == check.ref)

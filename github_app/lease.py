@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from promotion.errors import PromotionError
 
+TTL_SECONDS = 6.0  # taken over within this and a second more
+
 
 class LeaseLostError(PromotionError):
     """Another worker has taken over what this one did."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from github_app import late_checks, names, outcomes
 from github_app.branches import BranchPush
 from github_app.check_run import CheckRun
+from github_app.deployments import Promoted, State
 from github_app.lease import Lease
 from github_app.metrics import Metrics
 from promotion.errors import PromotionError
@@ -52,6 +53,11 @@ class Ledger:
         """Have a check run written when GitHub takes it."""
         with self.engine.begin() as tx:
             late_checks.put_final(tx, owed, run)
+
+    def end_later(self, owed: BranchPush, promoted: Promoted, state: State) -> None:
+        """Have a deployment end when GitHub takes it."""
+        with self.engine.begin() as tx:
+            late_checks.put_deployment(tx, owed, promoted, state)
 
     def tell_overtaken(self, owed: BranchPush) -> None:
         """Have the pushes that this one overtook say so."""

@@ -10,7 +10,8 @@ from typing import overload
 
 import structlog
 
-from github_app.settings import load_settings, webhook_secrets
+from github_app.secret_files import webhook_secrets
+from github_app.settings import load_settings
 from promotion.errors import ConfigError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -50,6 +50,26 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO = sys.stderr) -
     )
 
 
+def configure_for_commands() -> None:
+    """Send warnings to stderr, and nothing less: what a command prints is its result."""
+    structlog.configure(
+        processors=[
+            _only_warnings,
+            structlog.stdlib.add_log_level,
+            *_renderers(json=False, colors=False),
+            _redact_line,
+        ],
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),  # as it is by then
+        cache_logger_on_first_use=False,
+    )
+
+
+def _only_warnings(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if method in ("debug", "info"):
+        raise structlog.DropEvent
+    return event
+
+
 def _renderers(*, json: bool, colors: bool) -> list[Processor]:
     if json:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -1,6 +1,7 @@
 """Find the deliveries that GitHub could not bring, and take them in from GitHub's own log.
 
-GitHub never repeats a delivery by itself, and keeps its log for three days.
+GitHub never repeats a delivery by itself, and keeps its log for three days, Enterprise Server for
+seven. What has left it by then is found by comparing branches.
 """
 
 from __future__ import annotations
@@ -16,18 +17,17 @@ import sqlalchemy as sa
 import structlog
 
 from github_app.admission import Admission
+from github_app.github import GitHubApp
 from github_app.intake import Stored
 from github_app.metrics import Metrics
 from github_app.payload import PayloadError
 from github_app.tables import deliveries
 from github_app.webhook import JSON_TYPE, Delivery, parse_delivery
 from promotion.errors import ApiError
-from promotion.http import Http
 
 WORK = "look for missed deliveries"
 PAGE = 100  # the most that GitHub gives at once
 MOST_PAGES = 1000
-KEPT_SECONDS = 3 * 24 * 3600.0
 OVERLAP_SECONDS = 600.0  # a delivery may come into the log some minutes late
 OK = "OK"
 ASKING = {
@@ -63,20 +63,23 @@ class MissedDeliveries:
     def __init__(
         self,
         engine: sa.Engine,
-        http: Http,
+        app: GitHubApp,
         store: Callable[[Delivery], Stored],
         *,
         admission: Admission,
         metrics: Metrics,
     ) -> None:
         self._engine = engine
-        self._http = http
+        self._app = app
         self._store = store
         self._admission = admission
         self._metrics = metrics
 
     def look(self, since: float) -> int:
-        """Take in what failed after *since* and never came later; return how many there were."""
+        """Take in what failed after *since* and never came later; return how many there were.
+
+        *since* is by this machine's clock, and the log by GitHub's.
+        """
         missed = self._missed(since)
         # The oldest first, as they would have come; the log's times are whole seconds.
         for attempt in sorted(missed, key=lambda each: each.id):
@@ -102,10 +105,10 @@ class MissedDeliveries:
             params: dict[str, str | int] = {"per_page": PAGE}
             if cursor:
                 params["cursor"] = cursor
-            answer = self._http.call("GET", "/app/hook/deliveries", params=params)
+            answer = self._app.http.call("GET", "/app/hook/deliveries", params=params)
             for one in answer.body:
                 attempt = _attempt(one)
-                if attempt.delivered_at < since:
+                if attempt.delivered_at - self._app.clock_offset < since:
                     return
                 yield attempt
             cursor = next_cursor(answer.headers.get("Link", ""))
@@ -143,7 +146,7 @@ class MissedDeliveries:
 
     def _read(self, attempt: Attempt) -> Delivery:
         """Return the delivery with its payload. TLS and our key prove where it comes from."""
-        body = self._http.call("GET", f"/app/hook/deliveries/{attempt.id}").body
+        body = self._app.http.call("GET", f"/app/hook/deliveries/{attempt.id}").body
         payload = (body.get("request") or {}).get("payload")
         text = payload if isinstance(payload, str) else json.dumps(payload)
         delivery = parse_delivery(
@@ -152,9 +155,12 @@ class MissedDeliveries:
         return replace(delivery, recovered=True)
 
 
-def first_unread(last: float, now: float) -> float:
-    """Return from when on the log is to be read, after the last look that was begun then. Pure."""
-    return max(last - OVERLAP_SECONDS, now - KEPT_SECONDS)
+def first_unread(last: float) -> float:
+    """Return from when on the log is to be read, after the last look that was begun then. Pure.
+
+    However long ago that is: the log has an end of its own.
+    """
+    return last - OVERLAP_SECONDS
 
 
 def next_cursor(link: str) -> str:

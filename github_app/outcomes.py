@@ -1,28 +1,77 @@
-"""Keep what became of every Git folder of a push."""
+"""Keep what became of every Git folder of a push, and tell it again."""
 
 from __future__ import annotations
 
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from github_app.branches import BranchPush
-from github_app.tables import outcomes
+from github_app.branches import BranchPush, Cause
+from github_app.tables import outcomes, reports
+from promotion.discovery import BlindSpot
+from promotion.git_folder import GitFolder
 from promotion.outcome import Conclusion, Outcome
+from promotion.plan import Decision
+from promotion.push import Push
 from promotion.workspace import Report
 
 WHOLE_WORKSPACE = ""  # the path of the row that tells what stopped a workspace
 
 
+@dataclass(frozen=True)
+class KeptReport:
+    """What is known afterwards of one push in one workspace.
+
+    A Git folder is its id and path; what does not move is told by its reason alone.
+    """
+
+    push: Push  # without `before`
+    report: Report
+    cause: Cause
+    at: float
+
+
 def record(tx: sa.Connection, owed: BranchPush, report: Report, *, at: float) -> None:
     """Replace what is recorded of a push in one workspace: a run may be repeated."""
-    mine = (outcomes.c.seq == owed.seq, outcomes.c.workspace == report.workspace)
-    tx.execute(outcomes.delete().where(*mine))
+    for table in (outcomes, reports):
+        mine = (table.c.seq == owed.seq, table.c.workspace == report.workspace)
+        tx.execute(table.delete().where(*mine))
     rows = [_row(owed, report, outcome, at) for outcome in report.outcomes]
     if report.problem:
         rows = [_stopped(owed, report, at)]
     if rows:
         tx.execute(outcomes.insert(), rows)
+    if rows or report.decisions:
+        tx.execute(reports.insert(), _besides(owed, report, at))
+
+
+def read(reader: sa.Connection, seq: int, workspace: str) -> KeptReport | None:
+    """Return what is recorded of a push in one workspace, None where nothing is (any more)."""
+    mine = (reports.c.seq == seq, reports.c.workspace == workspace)
+    row = reader.execute(sa.select(reports).where(*mine)).one_or_none()
+    if row is None:
+        return None
+    told = (outcomes.c.seq == seq, outcomes.c.workspace == workspace)
+    rows = reader.execute(sa.select(outcomes).where(*told).order_by(outcomes.c.path)).all()
+    stopped = next((each for each in rows if each.path == WHOLE_WORKSPACE), None)
+    report = Report(
+        workspace,
+        row.host,
+        decisions=tuple(
+            Decision(_folder(number, path), None, reason)
+            for number, path, reason in _unpacked(row.stays)
+        ),
+        outcomes=tuple(_outcome(each) for each in rows if each is not stopped),
+        blind_spots=tuple(BlindSpot(*spot) for spot in _unpacked(row.blind_spots)),
+        problem=stopped.reason if stopped is not None else "",
+        next_step=stopped.next_step if stopped is not None else "",
+    )
+    push = Push(row.repository, row.ref, before="", after=row.after)
+    return KeptReport(push, report, Cause(row.cause), row.at)
 
 
 def _push(owed: BranchPush, report: Report, at: float) -> dict[str, Any]:
@@ -44,6 +93,7 @@ def _row(owed: BranchPush, report: Report, outcome: Outcome, at: float) -> dict[
         "conclusion": outcome.conclusion.value,
         "reason": outcome.reason,
         "next_step": outcome.next_step,
+        "rule": outcome.rule,
         "seconds": outcome.seconds,
     }
 
@@ -57,5 +107,50 @@ def _stopped(owed: BranchPush, report: Report, at: float) -> dict[str, Any]:
         "conclusion": Conclusion.FAILURE.value,
         "reason": report.problem,
         "next_step": report.next_step,
+        "rule": "",
         "seconds": 0.0,
     }
+
+
+def _besides(owed: BranchPush, report: Report, at: float) -> dict[str, Any]:
+    stays = [each for each in report.decisions if not each.moves]
+    return {
+        "seq": owed.seq,
+        "repository_id": owed.repository_id,
+        "workspace": report.workspace,
+        "host": report.host,
+        "repository": owed.push.repository,
+        "ref": owed.push.ref,
+        "after": owed.push.after,
+        "cause": owed.cause.value,
+        "stays": _packed((each.folder.id, each.folder.path, each.reason) for each in stays),
+        "blind_spots": _packed((spot.path, spot.reason) for spot in report.blind_spots),
+        "at": at,
+    }
+
+
+def _outcome(row: sa.Row[Any]) -> Outcome:
+    return Outcome(
+        _folder(row.git_folder_id, row.path),
+        Conclusion(row.conclusion),
+        row.before,
+        row.after,
+        row.reason,
+        row.next_step,
+        row.seconds,
+        row.rule,
+    )
+
+
+def _folder(number: int, path: str) -> GitFolder:
+    return GitFolder(number, path, url=None, provider=None, branch=None, head_commit_id=None)
+
+
+def _packed(rows: Iterable[tuple[int | str, ...]]) -> bytes:
+    """Return rows that are alike and seldom read: thousands of them make a few kilobytes."""
+    return zlib.compress(json.dumps(list(rows), separators=(",", ":")).encode())
+
+
+def _unpacked(packed: bytes) -> list[Any]:
+    rows: list[Any] = json.loads(zlib.decompress(packed))
+    return rows

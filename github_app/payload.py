@@ -78,10 +78,15 @@ def sha(payload: Mapping[str, object], path: str) -> str:
     return value
 
 
+def is_full_name(value: str) -> bool:
+    """Say whether *value* is OWNER/NAME, and nothing that would mean more in an address."""
+    return _FULL_NAME.fullmatch(value) is not None
+
+
 def full_name(payload: Mapping[str, object], path: str) -> str:
     """Return the repository's name at *path*: it becomes a part of addresses."""
     value = text(payload, path)
-    if not _FULL_NAME.fullmatch(value):
+    if not is_full_name(value):
         raise PayloadError(path, "must be OWNER/NAME")
     return value
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from github_app.setup.manifest import WEBHOOK_PATH
-from promotion.errors import ApiError, UnreachableError
+from promotion.errors import ApiError, BrokenAnswerError, UnreachableError
 from promotion.http import Http, open_session
 
 PING = {"zen": "Keep it logically awesome.", "hook_id": 0}
@@ -46,6 +46,8 @@ def ping(endpoint: str, secret: str, *, ca_path: str | None) -> Echo:
         answer = http.call("POST", split.path, json=PING, read_seconds=READ_SECONDS)
     except ApiError as exc:
         return Echo.OTHER_SECRET if exc.status == 401 else Echo.NOT_OURS
+    except BrokenAnswerError:
+        return Echo.NOT_OURS
     except UnreachableError:
         return Echo.UNREACHABLE
     pong = isinstance(answer.body, dict) and answer.body.get("status") == "pong"

@@ -8,32 +8,30 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from github_app import report as reports
 from github_app.access import InstallationAccess
 from github_app.branches import BranchPush
-from github_app.check_run import CheckRun
+from github_app.commit_progress import CommitProgress
 from github_app.commit_reports import CommitReports
+from github_app.deployment_progress import DeploymentProgress
+from github_app.deployments import Deployments
+from github_app.details_link import Links
 from github_app.github import GitHubApp
-from github_app.github_limits import LimitedError
-from github_app.github_tokens import NoTokenError
 from github_app.ledger import Ledger
 from promotion.clock import Clock, SystemClock
-from promotion.errors import PromotionError
-from promotion.outcome import Outcome
-from promotion.plan import Decision
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
-from promotion.workspace import Helpers, Progress, Report, Workspace, promote_in_workspace
+from promotion.workspace import Helpers, Workspace, promote_in_workspace
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A workspace, and whether its principal's Git credential is ours to set."""
+    """A workspace, and what is done there besides moving Git folders."""
 
     workspace: Workspace
-    sets_credential: bool = True
+    sets_credential: bool = True  # whether its principal's Git credential is ours to set
+    deployments: bool = False  # whether GitHub gets a deployment for each promotion of a branch
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Promoter:
     targets: Sequence[Target]
     ledger: Ledger
     reports: CommitReports = field(default_factory=CommitReports)
+    deployments: Deployments = field(default_factory=Deployments)
+    links: Links | None = None  # to the pages of details; None where nobody could open them
     clock: Clock = field(default_factory=SystemClock)
 
     def promote(self, owed: BranchPush) -> None:
@@ -66,7 +66,7 @@ class Promoter:
         job = _Job(owed, self.ledger.names(owed), access, self)
         with ThreadPoolExecutor(len(self.targets), "workspace") as pool:
             for future in [pool.submit(job.promote, target) for target in self.targets]:
-                self.ledger.record(owed, future.result())
+                future.result()
         self.ledger.tell_overtaken(owed)
 
     def access(self, repository: str, installation_id: int | None) -> InstallationAccess:
@@ -102,71 +102,27 @@ class _Job:
     access: InstallationAccess
     by: Promoter
 
-    def promote(self, target: Target) -> Report:
-        check = _Check(self.owed, target.workspace.name, self.access, self.by)
+    def promote(self, target: Target) -> None:
+        """Promote in one workspace, keep what came of it, then tell the commit."""
+        by, name = self.by, target.workspace.name
+        progress = CommitProgress(
+            self.owed, name, self.access, by.ledger, by.reports, self._deployment(target)
+        )
         helpers = Helpers(
             tokens=self.access if target.sets_credential else None,
             contains=self.access.contains,
             tags=self.access.tags,
-            progress=check,
-            clock=self.by.clock,
+            progress=progress,
+            clock=by.clock,
         )
         report = promote_in_workspace(self.owed.push, self.names, target.workspace, helpers)
-        if check.blocked is not None:
-            raise check.blocked
-        check.finish(report)
-        return report
+        if progress.blocked is not None:
+            raise progress.blocked
+        by.ledger.record(self.owed, report)
+        progress.finish(report, by.links.url(self.owed.seq, name) if by.links is not None else "")
 
-
-class _Check(Progress):
-    """The check run of one push in one workspace; where GitHub refuses it, promotion goes on."""
-
-    def __init__(
-        self, owed: BranchPush, workspace: str, access: InstallationAccess, by: Promoter
-    ) -> None:
-        self._owed = owed
-        self._push = owed.push
-        self._workspace = workspace
-        self._access = access
-        self._by = by
-        self.blocked: PromotionError | None = None  # why nothing was begun, and all is put off
-
-    def planned(self, decisions: Sequence[Decision]) -> None:
-        if any(decision.moves for decision in decisions):
-            self._show(reports.started(self._push, self._workspace, decisions), must=True)
-
-    def ended(self, outcome: Outcome) -> None:
-        log.info(
-            "promotion.outcome",
-            repository=self._push.repository,
-            ref=self._push.ref,
-            after=self._push.after,
-            workspace=self._workspace,
-            path=outcome.folder.path,
-            conclusion=outcome.conclusion.value,
-            reason=outcome.reason,
-            seconds=round(outcome.seconds, 3),
-        )
-
-    def finish(self, report: Report) -> None:
-        """Complete the check run; a workspace without a folder of the repository gets none."""
-        if not (report.decisions or report.problem):
-            return
-        run = reports.finished(self._push, report, self._owed.cause)
-        if not self._show(run):
-            self._by.ledger.write_later(self._owed, run)
-
-    def _show(self, run: CheckRun, *, must: bool = False) -> bool:
-        """Show *run*; False where GitHub does not take it now.
-
-        At the start it *must* be possible to speak to GitHub at all: else nothing is begun.
-        """
-        try:
-            self._by.reports.show(self._access, run)
-        except PromotionError as exc:
-            if must and isinstance(exc, LimitedError | NoTokenError):
-                self.blocked = exc
-                raise
-            log.warning("check_run.refused", name=run.name, head_sha=run.head_sha, error=str(exc))
-            return False
-        return True
+    def _deployment(self, target: Target) -> DeploymentProgress | None:
+        if not target.deployments or self.owed.push.branch is None:
+            return None
+        name, by = target.workspace.name, self.by
+        return DeploymentProgress(self.owed, name, self.access, by.deployments, by.ledger)

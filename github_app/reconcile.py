@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,9 +15,10 @@ import structlog
 
 from github_app import names, owing, stragglers
 from github_app.admission import Admission
+from github_app.former_names import FormerNames
 from github_app.github import GitHubApp
 from github_app.github_tokens import Wanted
-from github_app.installation import Head, Repository
+from github_app.installation import Head, Included
 from github_app.metrics import Metrics
 from github_app.registration import Installed, read_installations
 from promotion.errors import PromotionError
@@ -28,14 +29,6 @@ from promotion.rules import deciding_rule
 from promotion.workspace import Workspace
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Included:
-    """A repository, and the installation that includes it."""
-
-    repository: Repository
-    installation_id: int
 
 
 @dataclass(frozen=True)
@@ -70,13 +63,14 @@ class Reconcile:
         self._metrics = metrics
         self._seconds = seconds
         self._heads: dict[tuple[int, str], Head] = {}
+        self._former_names = FormerNames(engine, app)
 
     def compare(self) -> int:
         """Owe each branch that Git folders are behind of; return how many branches that were."""
         groups = self._groups()
         if not groups:
             return 0
-        included = self._included()
+        included = self._included({key for key, _ in groups})
         counted, owed = 0, 0
         for (key, branch), followers in groups.items():
             found = included.get(key)
@@ -87,7 +81,7 @@ class Reconcile:
             except PromotionError as exc:
                 log.warning("reconcile.branch_skipped", branch=branch, error=str(exc))
                 continue
-            counted += len(behind)
+            counted += sum(each.folder.head_commit_id != each.head for each in behind)
             owed += bool(behind) and self._owe(found, branch, behind)
         self._metrics.behind(counted)
         return owed
@@ -108,17 +102,26 @@ class Reconcile:
                     groups[key, folder.branch].append(Follower(workspace, folder))
         return groups
 
-    def _included(self) -> dict[RepositoryKey, Included]:
-        """Return every repository that the App may read, under each name that it has had."""
+    def _included(self, followed: Set[RepositoryKey]) -> dict[RepositoryKey, Included]:
+        """Return what the App may read of *followed*, under each name that it has had."""
         by_id = {found.repository.id: found for found in self._listed()}
-        with self._engine.connect() as reader:
-            former = names.by_name(reader)
-        included = {key: by_id[number] for key, number in former.items() if number in by_id}
-        for found in by_id.values():
-            key = repository_key(found.repository.url)
-            if key is not None:
-                included[key] = found
-        return included
+        today = _by_todays_name(by_id.values())
+        former = self._names(today, followed & today.keys())
+        unknown = followed - today.keys() - former.keys()
+        former |= self._former_names.learn(unknown, among=by_id.values())
+        return {key: by_id[number] for key, number in former.items() if number in by_id} | today
+
+    def _names(
+        self, today: Mapping[RepositoryKey, Included], followed: Iterable[RepositoryKey]
+    ) -> dict[RepositoryKey, int]:
+        """Return every name that is known, and remember those of today that are *followed*."""
+        with self._engine.begin() as tx:
+            known = names.by_name(tx)
+            for key in followed:
+                number = today[key].repository.id
+                if known.get(key) != number:
+                    names.remember(tx, number, key)
+        return known
 
     def _listed(self) -> Iterator[Included]:
         for one in read_installations(self._app.http):
@@ -137,17 +140,26 @@ class Reconcile:
     def _behind(
         self, found: Included, branch: str, followers: Sequence[Follower]
     ) -> list[owing.Behind]:
-        """Return the Git folders that are not at the branch's head: surveyed, then looked at."""
+        """Return the Git folders that are not at the branch's head: surveyed, then looked at.
+
+        With them those that are there, while the check run still says that they are not.
+        """
         head = self._head(found, branch)
         if head is None:
             return []
+        with self._engine.connect() as reader:
+            failed = stragglers.failures(reader, found.repository.id, branch, head)
         behind = []
         for each in followers:
-            if each.folder.head_commit_id == head:
+            name = each.workspace.name
+            is_told = (name, each.folder.id) not in failed and (name, 0) not in failed
+            if each.folder.head_commit_id == head and is_told:
                 continue
             now = each.workspace.databricks.get_git_folder(each.folder.id)
-            if now is not None and now.branch == branch and now.head_commit_id != head:
-                behind.append(owing.Behind(each.workspace.name, now, head))
+            if now is None or now.branch != branch:
+                continue
+            if now.head_commit_id != head or not is_told:
+                behind.append(owing.Behind(name, now, head))
         return behind
 
     def _head(self, found: Included, branch: str) -> str | None:
@@ -180,3 +192,8 @@ def _follows_a_branch(workspace: Workspace, folder: GitFolder) -> bool:
     is_github = (folder.provider or "").casefold() in PROVIDERS
     rule = deciding_rule(folder.path, workspace.rules)
     return is_github and folder.manageable and rule.follow == "branch"
+
+
+def _by_todays_name(listed: Iterable[Included]) -> dict[RepositoryKey, Included]:
+    by_key = ((repository_key(found.repository.url), found) for found in listed)
+    return {key: found for key, found in by_key if key is not None}

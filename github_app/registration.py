@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -57,10 +58,16 @@ class Hook:
 class Attempt:
     """One attempt to deliver a webhook."""
 
+    id: int
     event: str
     status: str  # "OK", or GitHub's words
     status_code: int
-    delivered_at: str
+    delivered_at: float  # by GitHub's clock
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it was taken; GitHub follows no redirect."""
+        return 200 <= self.status_code < 300
 
 
 @dataclass(frozen=True)
@@ -123,13 +130,19 @@ def read_attempts(http: Http) -> list[Attempt]:
     body = http.call("GET", "/app/hook/deliveries", params={"per_page": PAGE}).body
     return [
         Attempt(
+            id=int(one["id"]),
             event=str(one.get("event") or ""),
             status=str(one.get("status") or ""),
             status_code=int(one.get("status_code") or 0),
-            delivered_at=str(one.get("delivered_at") or ""),
+            delivered_at=datetime.fromisoformat(one["delivered_at"]).timestamp(),
         )
         for one in body
     ]
+
+
+def read_destination(http: Http, attempt: Attempt) -> str:
+    """Return where an attempt went; the webhook's address may be another one by now."""
+    return str(http.call("GET", f"/app/hook/deliveries/{attempt.id}").body.get("url") or "")
 
 
 def _registration(body: Mapping[str, Any]) -> Registration:

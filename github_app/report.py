@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from github_app.branches import Cause
 from github_app.check_run import Action, CheckRun
 from github_app.events import PROMOTE_AGAIN
+from promotion.git_folder import GitFolder
 from promotion.outcome import Conclusion, Outcome
 from promotion.plan import Decision
 from promotion.printable import printable
@@ -15,6 +16,8 @@ from promotion.push import Push
 from promotion.workspace import Report
 
 SUMMARY_LIMIT = 65_000  # characters; GitHub's limit for a check run's summary is 65,535
+# What its parts may take of that: each is cut line by line, never in the middle of one.
+TABLE_ROOM, STAYS_ROOM, BLIND_SPOTS_ROOM = 48_000, 10_000, 5_000
 WORST_FIRST = (
     Conclusion.FAILURE,
     Conclusion.TIMED_OUT,
@@ -62,16 +65,19 @@ def started(push: Push, workspace: str, decisions: Sequence[Decision]) -> CheckR
     )
 
 
-def finished(push: Push, report: Report, cause: Cause = Cause.PUSH) -> CheckRun:
-    """Return the check run of a promotion that has ended."""
-    ended = conclusion(report)
+def finished(
+    push: Push, report: Report, cause: Cause = Cause.PUSH, *, details_url: str = ""
+) -> CheckRun:
+    """Return the check run of a promotion that has ended; *details_url* leads to every line."""
+    ended, rest = conclusion(report), _where(details_url)
     return CheckRun(
         name=check_name(report.workspace, push.tag),
         head_sha=push.after,
         status="completed",
         conclusion=ended.value,
         title=title(push, report),
-        summary="\n\n".join(part for part in (CAUSES.get(cause), summary(report)) if part),
+        summary="\n\n".join(part for part in (CAUSES.get(cause), summary(report, rest)) if part),
+        details_url=details_url,
         actions=() if ended in FINE else (AGAIN,),
     )
 
@@ -126,11 +132,14 @@ def title(push: Push, report: Report) -> str:
     return f"{fine} of {_folders(len(report.outcomes))} at {push.after[:7]}"
 
 
-def summary(report: Report) -> str:
-    """Return the Markdown: a line for each Git folder, then what stays and what was not seen."""
+def summary(report: Report, rest: str = ".") -> str:
+    """Return the Markdown: a line for each Git folder, then what stays and what was not seen.
+
+    *rest* says where the lines are for which there is no room.
+    """
     if report.problem:
         return f"**{escape(report.problem)}**\n\nNext step: {escape(report.next_step)}"
-    sections = [_table(report), _stays(report.decisions), _blind_spots(report)]
+    sections = [_table(report, rest), _stays(report.decisions, rest), _blind_spots(report, rest)]
     return "\n\n".join(section for section in sections if section)[:SUMMARY_LIMIT] or "Nothing."
 
 
@@ -142,21 +151,34 @@ def escape(text: str) -> str:
     return re.sub(r"(?i)\bwww\.", r"www\\.", plain.replace("://", "\\://"))
 
 
-def _table(report: Report) -> str:
-    if not report.outcomes:
-        return ""
-    head = "| | Git folder | before | after | what happened | next step |\n|-|-|-|-|-|-|"
-    # A report is cut line by line, never in the middle of one; half the room is for the table.
-    return _fitting(head, [_row(report.host, outcome) for outcome in _worst_first(report)], 50_000)
-
-
-def _worst_first(report: Report) -> Iterable[Outcome]:
+def worst_first(report: Report) -> Sequence[Outcome]:
+    """Return the outcomes in the order in which somebody should look at them."""
     order = {word: place for place, word in enumerate(WORST_FIRST)}
     return sorted(report.outcomes, key=lambda outcome: order.get(outcome.conclusion, 0))
 
 
+def folder_url(host: str, folder: GitFolder) -> str:
+    """Return where Databricks shows a Git folder."""
+    return f"{host}/browse/folders/{folder.id}"
+
+
+def _where(details_url: str) -> str:
+    """Return how "… and 7 more" goes on."""
+    if details_url:
+        return f": see [the details page]({details_url})."
+    return ". Set `public_url` in brickpush.toml, and the check links a page with every line."
+
+
+def _table(report: Report, rest: str) -> str:
+    if not report.outcomes:
+        return ""
+    head = "| | Git folder | before | after | what happened | next step |\n|-|-|-|-|-|-|"
+    rows = [_row(report.host, outcome) for outcome in worst_first(report)]
+    return _fitting(head, rows, TABLE_ROOM, rest)
+
+
 def _row(host: str, outcome: Outcome) -> str:
-    link = f"[{escape(outcome.folder.path)}]({host}/browse/folders/{outcome.folder.id})"
+    link = f"[{escape(outcome.folder.path)}]({folder_url(host, outcome.folder)})"
     cells = (
         SIGNS[outcome.conclusion],
         link,
@@ -175,18 +197,18 @@ def _what_happened(outcome: Outcome) -> str:
     return f"**{outcome.conclusion.value.replace('_', ' ')}**: {reason}"
 
 
-def _fitting(head: str, rows: Sequence[str], room: int) -> str:
+def _fitting(head: str, rows: Sequence[str], room: int, rest: str) -> str:
     lines, length = [head], len(head)
     for place, row in enumerate(rows):
         length += len(row) + 1
         if length > room:
-            lines.append(f"\n… and {len(rows) - place} more.")
+            lines.append(f"\n… and {len(rows) - place} more{rest}")
             break
         lines.append(row)
     return "\n".join(lines)
 
 
-def _stays(decisions: Sequence[Decision]) -> str:
+def _stays(decisions: Sequence[Decision], rest: str = ".") -> str:
     staying = [decision for decision in decisions if not decision.moves]
     if not staying:
         return ""
@@ -194,14 +216,14 @@ def _stays(decisions: Sequence[Decision]) -> str:
         f"{_folders(len(staying))} of this repository {'stays' if len(staying) == 1 else 'stay'}:\n"
     )
     rows = [f"- {escape(each.folder.path)}: {escape(each.reason)}" for each in staying]
-    return _fitting(head, rows, 10_000)
+    return _fitting(head, rows, STAYS_ROOM, rest)
 
 
-def _blind_spots(report: Report) -> str:
+def _blind_spots(report: Report, rest: str) -> str:
     if not report.blind_spots:
         return ""
     rows = [f"- {escape(spot.path)}: {escape(spot.reason)}" for spot in report.blind_spots]
-    return _fitting("Not seen:\n", rows, 5_000)
+    return _fitting("Not seen:\n", rows, BLIND_SPOTS_ROOM, rest)
 
 
 def _name(push: Push) -> str:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
-from github_app.tables import deliveries, outcomes
+from github_app.tables import branches, deliveries, outcomes, reports
+from promotion.push import ZERO_SHA
 
-PAYLOAD_DAYS = 3  # as long as GitHub redelivers
-ROW_DAYS = 30
+ROW_DAYS = 90.0
+PAYLOAD_DAYS = 7.0  # more than the three in which GitHub redelivers
+WORKFLOW_DAYS = 1.0  # the engine's own rows, about runs that have ended
 DAY_SECONDS = 24 * 3600
 ROWS_PER_TRANSACTION = 500  # more makes the webhook's own writes wait
 
 
-def forget(engine: sa.Engine, *, now: float) -> None:
+@dataclass(frozen=True)
+class Keep:
+    """For how many days what is kept."""
+
+    days: float = ROW_DAYS  # deliveries and outcomes
+    payload_days: float = PAYLOAD_DAYS
+
+
+def forget(engine: sa.Engine, *, now: float, keep: Keep) -> None:
     """Drop what is past its time, a small transaction at a time."""
     payloads = _first(
         deliveries.c.seq,
         deliveries.c.payload.is_not(None),
-        deliveries.c.received_at < now - PAYLOAD_DAYS * DAY_SECONDS,
+        deliveries.c.received_at < now - keep.payload_days * DAY_SECONDS,
     )
     _repeat(engine, sa.update(deliveries).where(payloads).values(payload=None))
-    before = now - ROW_DAYS * DAY_SECONDS
+    before = now - keep.days * DAY_SECONDS
     old_deliveries = _first(deliveries.c.seq, deliveries.c.received_at < before)
     _repeat(engine, sa.delete(deliveries).where(old_deliveries))
     _repeat(engine, sa.delete(outcomes).where(_first(outcomes.c.id, outcomes.c.at < before)))
+    _repeat(engine, sa.delete(reports).where(_first(reports.c.id, reports.c.at < before)))
+    # A branch that is no more on GitHub, and owes nothing; who pushes it again begins it anew.
+    gone = (branches.c.after == ZERO_SHA, branches.c.newest == branches.c.promoted)
+    with engine.begin() as tx:
+        old = (branches.c.received_at < before, branches.c.running.is_(None))
+        tx.execute(sa.delete(branches).where(*gone, *old))
 
 
 def _first(key: sa.Column[int], *wanted: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

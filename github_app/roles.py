@@ -15,19 +15,21 @@ from starlette.applications import Starlette
 from github_app import database, late_checks, logs
 from github_app.admission import Admission
 from github_app.background import Background, build_background
+from github_app.details_link import Links
+from github_app.details_page import page_routes
+from github_app.ending import STOP_SECONDS, ending, leave_on_signals
 from github_app.engine import Engine
 from github_app.fence import fence
 from github_app.intake import Intake
 from github_app.live_secrets import LiveSecrets
 from github_app.metrics import Metrics
+from github_app.retention import Keep
 from github_app.row_lease import open_lease
 from github_app.server import create_app, create_probes, serve
 from github_app.service import build_promoter
 from github_app.settings import Settings
 from promotion.errors import ConfigError
 from promotion.http import open_session
-
-STOP_SECONDS = 6.0  # for what runs to end, out of the ten that SIGTERM gives
 
 Serve = Callable[[Starlette], None]
 
@@ -40,14 +42,31 @@ def run(settings: Settings, *, config: Path | None, host: str, port: int, role: 
         raise ConfigError(
             "--role web and --role worker need PostgreSQL: leave --role out, or set database_url"
         )
+    leave_on_signals()
     serving = partial(serve, host=host, port=port, on_listening=_say)
     secrets = LiveSecrets(config, os.environ) if role != "worker" else None
+    links = _links(settings, secrets, config)
     database.migrate(settings.database_url)
     if role == "web":
         assert secrets is not None
-        _run_web(settings, secrets, serving)
+        _run_web(settings, secrets, links, serving)
     else:
-        _run_worker(settings, secrets, serving)
+        _run_worker(settings, secrets, links, serving)
+
+
+def _links(settings: Settings, secrets: LiveSecrets | None, config: Path | None) -> Links | None:
+    """Return the links to the pages of details, None where nobody could open them.
+
+    A worker takes no webhooks in, and signs these links all the same.
+    """
+    if settings.public_url is None:
+        return None
+    try:
+        return Links(settings.public_url, secrets or LiveSecrets(config, os.environ))
+    except ConfigError as exc:
+        raise ConfigError(
+            f"public_url is set, so a worker signs links with the webhook secret: {exc}"
+        ) from None
 
 
 def _say(url: str) -> None:
@@ -55,12 +74,12 @@ def _say(url: str) -> None:
     sys.stdout.flush()
 
 
-def _run_web(settings: Settings, secrets: LiveSecrets, serving: Serve) -> None:
+def _run_web(settings: Settings, secrets: LiveSecrets, links: Links | None, serving: Serve) -> None:
     """Take webhooks in; a worker elsewhere sees what is owed."""
     metrics = Metrics()
     intake = Intake(settings.database_url, metrics=metrics)
     intake.start()
-    try:
+    with ending(intake.stop):
         serving(
             create_app(
                 intake=intake,
@@ -68,33 +87,33 @@ def _run_web(settings: Settings, secrets: LiveSecrets, serving: Serve) -> None:
                 metrics=metrics,
                 ready=intake.problems,
                 admission=Admission(settings.github.app_id, settings.github.allowed_owners),
+                pages=page_routes(settings, links),
             )
         )
-    finally:
-        intake.stop()
 
 
-def _run_worker(settings: Settings, secrets: LiveSecrets | None, serving: Serve) -> None:
+def _run_worker(
+    settings: Settings, secrets: LiveSecrets | None, links: Links | None, serving: Serve
+) -> None:
     """Promote; with *secrets*, take webhooks in too."""
-    worker = _Worker(settings)
+    worker = _Worker(settings, links)
     worker.start()
-    try:
+    with ending(worker.stop):
         serving(worker.create_app(secrets))
-    finally:
-        worker.stop()
 
 
 class _Worker:
     """What promotes, and what goes on beside it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, links: Links | None) -> None:
         url = settings.database_url
+        self._settings, self._links = settings, links
         self._metrics = Metrics()
         tables = database.open_engine(url)
         session = open_session(str(settings.ca_path) if settings.ca_path else None)
-        lease = open_lease(url)
+        lease = open_lease(url, ttl=settings.lease_seconds)
         fence(session, lease.may_act)
-        promoter = build_promoter(settings, session, tables, self._metrics, lease)
+        promoter = build_promoter(settings, session, tables, self._metrics, lease, links)
         self._admission = Admission(settings.github.app_id, settings.github.allowed_owners)
         self._engine = Engine(
             database_url=url,
@@ -103,6 +122,7 @@ class _Worker:
             metrics=self._metrics,
             lease=lease,
             on_given_up=late_checks.put_given_up,
+            keep=Keep(settings.retention.days, settings.retention.payload_days),
         )
         self._intake = Intake(url, metrics=self._metrics, on_stored=self._wake)
         self._background: Background = build_background(
@@ -113,6 +133,7 @@ class _Worker:
             admission=self._admission,
             metrics=self._metrics,
             on_owed=self._engine.wake,
+            worker=lease.executor_id,
         )
 
     def start(self) -> None:
@@ -123,9 +144,7 @@ class _Worker:
     def stop(self) -> None:
         self._background.stop()
         self._intake.stop()
-        if not self._engine.stop(STOP_SECONDS):
-            sys.stderr.flush()
-            os._exit(0)  # what still runs can't be ended, and is taken up at the next start
+        self._engine.stop(STOP_SECONDS)
 
     def create_app(self, secrets: LiveSecrets | None) -> Starlette:
         if secrets is None:
@@ -136,6 +155,7 @@ class _Worker:
             metrics=self._metrics,
             ready=self._problems,
             admission=self._admission,
+            pages=page_routes(self._settings, self._links),
         )
 
     def _wake(self) -> None:

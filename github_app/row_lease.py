@@ -17,10 +17,9 @@ import sqlalchemy as sa
 import structlog
 
 from github_app.database import open_engine
-from github_app.lease import Lease, LeaseLostError, OnlyWorker
+from github_app.lease import TTL_SECONDS, Lease, LeaseLostError, OnlyWorker
 from github_app.periodic import Periodic
 
-TTL_SECONDS = 6.0  # taken over within this and a second more
 RENEWALS = 3  # within the TTL
 ACT_SECONDS = 1.0  # from the look at the lease until a call is on the wire
 EXIT_CODE = 70  # of a process that has lost its lease
@@ -113,8 +112,8 @@ class RowLease:
         raise LeaseLostError(f"{self.executor_id} has lost its lease: another worker took over")
 
 
-def open_lease(database_url: str) -> Lease:
+def open_lease(database_url: str, *, ttl: float = TTL_SECONDS) -> Lease:
     """Return the lease that fits the database; it is yet to be taken."""
     if sa.make_url(database_url).get_backend_name() == "sqlite":
         return OnlyWorker()
-    return RowLease(database_url)
+    return RowLease(database_url, ttl=ttl)

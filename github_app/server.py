@@ -1,4 +1,4 @@
-"""The HTTP server: GitHub's webhooks, and what an operator's machinery asks."""
+"""The HTTP server: GitHub's webhooks, what an operator's machinery asks, and pages for people."""
 
 from __future__ import annotations
 
@@ -32,8 +32,11 @@ def create_app(
     metrics: Metrics,
     ready: Callable[[], Mapping[str, str]],
     admission: Admission | None = None,
+    pages: Sequence[Route] = (),
 ) -> Starlette:
     """Return the application; *ready* returns what is wrong, by part, or nothing.
+
+    *pages* are what people see.
 
     Without a secret there is no application: nobody could be told from GitHub.
     """
@@ -47,7 +50,7 @@ def create_app(
         return await webhook(request)
 
     route = Route("/webhooks/github", receive, methods=["POST"])
-    return Starlette(routes=[route, *_probes(metrics, ready)])
+    return Starlette(routes=[route, *_probes(metrics, ready), *pages])
 
 
 def create_probes(*, metrics: Metrics, ready: Callable[[], Mapping[str, str]]) -> Starlette:

@@ -8,12 +8,17 @@ from collections.abc import Callable
 import requests
 import sqlalchemy as sa
 
+from github_app.admission import Admission
 from github_app.app_keys import private_keys
+from github_app.commit_reports import CommitReports
+from github_app.deployments import Deployments
+from github_app.details_link import Links
 from github_app.github import GitHubApp
 from github_app.lease import Lease, OnlyWorker
 from github_app.ledger import Ledger
 from github_app.memory import FolderMemory
 from github_app.metrics import Metrics
+from github_app.permitted import Permitted
 from github_app.promoter import Promoter, Target
 from github_app.settings import Settings, WorkspaceSettings
 from github_app.sign_in import identity_of
@@ -35,6 +40,7 @@ def build_promoter(
     tables: sa.Engine,
     metrics: Metrics,
     lease: Lease | None = None,
+    links: Links | None = None,
 ) -> Promoter:
     """Return what carries out the promotions that *settings* describe."""
     held = lease or OnlyWorker()
@@ -48,11 +54,20 @@ def build_promoter(
                 keeper=_keepers(workspace, tables, held),
             ),
             workspace.git_credential == "app",
+            workspace.deployments,
         )
         for name, workspace in settings.workspaces.items()
     ]
     app = open_app(settings, session, told=metrics.calls_left)
-    return Promoter(app, targets, Ledger(tables, metrics, held))
+    permitted = Permitted()
+    return Promoter(
+        app,
+        targets,
+        Ledger(tables, metrics, held),
+        CommitReports(permitted),
+        Deployments(permitted),
+        links,
+    )
 
 
 def _keepers(settings: WorkspaceSettings, tables: sa.Engine, lease: Lease) -> Keepers | None:
@@ -82,6 +97,7 @@ def open_app(
         session=session,
         told=told,
         write_seconds=github.write_seconds,
+        allows=Admission(allowed_owners=github.allowed_owners).allows,
     )
 
 

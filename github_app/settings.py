@@ -25,6 +25,8 @@ from pydantic_settings import (
 )
 
 from github_app.github_limits import WRITE_SECONDS
+from github_app.lease import TTL_SECONDS
+from github_app.retention import PAYLOAD_DAYS, ROW_DAYS
 from promotion.databricks import without_mount
 from promotion.discovery import ROOTS
 from promotion.entra import PUBLIC_CLOUD
@@ -134,7 +136,13 @@ class WorkspaceSettings(Section):
     roots: tuple[WorkspacePath, ...] = ROOTS
     git_credential: Literal["app", "existing"] = "app"
     at_once: int = Field(CAP, ge=1, le=64)  # calls to this workspace at the same time
+    deployments: bool = False  # whether promotions are recorded as GitHub deployments
     rules: tuple[RuleSettings, ...] = ()  # the first that matches decides
+
+
+class RetentionSettings(Section):
+    days: float = Field(default=ROW_DAYS, gt=0)  # deliveries and outcomes are kept
+    payload_days: float = Field(default=PAYLOAD_DAYS, gt=0)  # what GitHub sent, as it was
 
 
 class Settings(BaseSettings):
@@ -146,8 +154,12 @@ class Settings(BaseSettings):
 
     github: GitHubSettings
     workspaces: dict[str, WorkspaceSettings] = Field(min_length=1)
+    public_url: Origin | None = None  # where people reach this service: check runs lead there
     database_url: str = "sqlite:///brickpush.sqlite"
     reconcile_seconds: float = Field(600, gt=0)  # between comparisons with GitHub's branches
+    # On PostgreSQL: without a sign of life for so long, a worker is taken for dead.
+    lease_seconds: float = Field(TTL_SECONDS, ge=2)
+    retention: RetentionSettings = RetentionSettings()
     ca_path: Path | None = None  # a PEM file of authorities to trust in place of the usual ones
 
     @classmethod
@@ -258,34 +270,3 @@ def _database_url(directory: Path, url: str) -> str:
     if relative == url or relative.startswith("/"):
         return url
     return f"sqlite:///{(directory / relative).absolute()}"
-
-
-def read_secret(name: str, given: SecretStr | None, path: Path | None) -> str:
-    """Return a secret from the environment or from its file, or raise ConfigError."""
-    if given is not None and given.get_secret_value():
-        return given.get_secret_value()
-    if path is None:
-        raise ConfigError(
-            f"{name} is not set: name a file that holds it, or set it in the environment"
-        )
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except OSError as exc:
-        raise ConfigError(f"{name}: {path} can't be read ({exc.strerror})") from None
-    if not secret:
-        raise ConfigError(f"{name}: {path} is empty")
-    return secret
-
-
-def webhook_secrets(github: GitHubSettings) -> tuple[str, ...]:
-    """Return every secret that a delivery may be signed with; none at all is an error."""
-    secrets = [
-        read_secret("github.webhook_secret_paths", None, path)
-        for path in github.webhook_secret_paths
-    ]
-    secrets += [given.get_secret_value() for given in github.webhook_secrets]
-    if not all(secrets) or not secrets:
-        raise ConfigError(
-            "github.webhook_secret_paths names no secret: unsigned deliveries are never accepted"
-        )
-    return tuple(secrets)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import requests
 
-from github_app.settings import EntraSettings, read_secret
+from github_app.secret_files import read_secret
+from github_app.settings import EntraSettings
 from promotion.entra import ServicePrincipal
 from promotion.entra_credentials import (
     Certificate,

@@ -6,7 +6,7 @@ fill the check run. A new commit on the branch starts anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -84,17 +84,25 @@ def _row(tx: sa.Connection, each: Behind) -> sa.Row[tuple[str, int, str, int, fl
 
 def _failed_at(tx: sa.Connection, repository_id: int, branch: str, each: Behind) -> float | None:
     """Return when bringing the Git folder to this commit failed the last time."""
+    known = failures(tx, repository_id, branch, each.head)
+    return known.get((each.workspace, each.folder.id))
+
+
+def failures(
+    reader: sa.Connection, repository_id: int, branch: str, head: str
+) -> Mapping[tuple[str, int], float]:
+    """Return what failed in the branch's last promotion, to this commit, and when.
+
+    By workspace and Git folder; 0 stands for all of a workspace that could not be read.
+    """
     query = (
-        sa.select(outcomes.c.at)
+        sa.select(outcomes.c.workspace, outcomes.c.git_folder_id, outcomes.c.at)
         .join(branches, (branches.c.newest == outcomes.c.seq))
         .where(
             branches.c.repository_id == repository_id,
             branches.c.ref == f"{HEADS}{branch}",
-            branches.c.after == each.head,
-            outcomes.c.workspace == each.workspace,
-            outcomes.c.git_folder_id == each.folder.id,
+            branches.c.after == head,
             outcomes.c.conclusion.in_(FAILED),
         )
     )
-    at = tx.execute(query).scalar()
-    return None if at is None else float(at)
+    return {(row.workspace, row.git_folder_id): row.at for row in reader.execute(query)}

@@ -75,11 +75,33 @@ outcomes = sa.Table(
     sa.Column("conclusion", sa.Text, nullable=False),  # a check run's word
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("next_step", sa.Text, nullable=False, server_default=""),
+    sa.Column("rule", sa.Text, nullable=False, server_default=""),  # that decided, where one did
     sa.Column("seconds", sa.Double, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.UniqueConstraint("seq", "workspace", "git_folder_id", name="one_outcome_per_git_folder"),
     sa.Index("outcomes_of_a_branch", "repository_id", "ref", "seq"),
     sa.Index("outcomes_by_age", "at"),
+)
+
+# What a promotion in one workspace tells besides the outcomes of what it moved.
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("id", SEQUENCE, primary_key=True, autoincrement=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),  # of the delivery that was promoted
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("repository", sa.Text, nullable=False),  # full name, as of then
+    sa.Column("ref", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),  # the commit, which may be newer than the push's
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("stays", sa.LargeBinary, nullable=False),  # packed: id, path, reason
+    sa.Column("blind_spots", sa.LargeBinary, nullable=False),  # packed: path, reason
+    sa.Column("at", sa.Double, nullable=False),
+    sa.UniqueConstraint("seq", "workspace", name="one_report_per_workspace"),
+    sa.Index("reports_of_a_branch", "repository_id", "ref", "seq"),
+    sa.Index("reports_by_age", "at"),
 )
 
 # What the last survey of each workspace has seen; commits are not kept, they age at once.
@@ -114,7 +136,8 @@ repository_names = sa.Table(
     sa.Column("at", sa.Double, nullable=False),  # when it was last seen under it
 )
 
-# Check runs to write at leisure: pushes that were overtaken, runs that were given up.
+# Check runs to write at leisure: pushes that were overtaken, runs that were given up; and the ends
+# of deployments that GitHub did not take at once.
 late_checks = sa.Table(
     "late_checks",
     metadata,
@@ -129,9 +152,12 @@ late_checks = sa.Table(
     sa.Column("conclusion", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("details_url", sa.Text, nullable=False, server_default=""),
+    sa.Column("run", sa.BigInteger),  # of a deployment: the seq of its promotion
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
+    sa.Column("taken_by", sa.Text),  # the worker that writes it now
     sa.UniqueConstraint("repository_id", "head_sha", "name", name="one_late_check_per_name"),
 )
 

@@ -8,7 +8,9 @@ from github_app.tables import turns
 
 _ASK = sa.text("""
     insert into turns (work, begun_at, asked_at, done_at) values (:work, 0, :now, 0)
-    on conflict (work) do update set asked_at = excluded.asked_at""")
+    on conflict (work) do update set asked_at = excluded.asked_at,
+        -- By a clock that was set back since.
+        begun_at = case when turns.begun_at > :now then 0 else turns.begun_at end""")
 _TAKE = sa.text("""
     update turns set begun_at = :now
     where work = :work and (asked_at > begun_at or begun_at <= :now - :seconds)""")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promotion.errors import ApiError
+from promotion.errors import ApiError, BrokenAnswerError
 from promotion.git_folder import GitFolder
 from promotion.http import Http
 
@@ -61,12 +61,16 @@ class Databricks:
 
     def get_git_folder(self, repo_id: int) -> GitFolder | None:
         """Return the Git folder as it is now, or None where it is gone."""
+        path = f"/repos/{repo_id}"
         try:
-            return _git_folder(self._get(f"/repos/{repo_id}"))
+            body = self._get(path)
         except ApiError as exc:
             if exc.status == 404:
                 return None
             raise
+        if body.get("id") != repo_id:  # taken at its word, it would say: on no branch
+            raise BrokenAnswerError(f"GET {self.host}{path} answered with no Git folder")
+        return _git_folder(body)
 
     def update_git_folder(
         self,

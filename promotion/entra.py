@@ -9,6 +9,7 @@ from typing import Any
 
 import msal
 import requests
+from msal.exceptions import MsalServiceError
 
 from promotion.entra_credentials import ClientCredential, ManagedIdentity
 from promotion.errors import SignInError, UnreachableError
@@ -97,7 +98,12 @@ class Entra:
         try:
             with self._lock:
                 answer = self._acquire()
-        except requests.exceptions.RequestException as exc:
+        except NoJsonError:
+            raise UnreachableError(
+                f"the sign-in of {self._identity} was answered without JSON: "
+                "does something else answer in Entra's place?"
+            ) from None
+        except (requests.exceptions.RequestException, MsalServiceError) as exc:
             raise UnreachableError(
                 f"the sign-in of {self._identity} got no answer ({type(exc).__name__}): "
                 "check the network and the proxy"
@@ -151,6 +157,10 @@ def _managed_identity(identity: ManagedIdentity) -> Any:
     return msal.UserAssignedManagedIdentity(**given)
 
 
+class NoJsonError(requests.exceptions.RequestException):
+    """Something answered that is not Entra; no ValueError, which MSAL would take for its own."""
+
+
 class MsalSession:
     """What MSAL asks of its http_client, with a time-out and the session's own trust."""
 
@@ -171,4 +181,15 @@ class MsalSession:
     def _call(self, method: str, url: str, **options: Any) -> requests.Response:
         options.setdefault("timeout", self.TIMEOUT)
         options["allow_redirects"] = False
-        return self._session.request(method, url, verify=self._session.verify, **options)
+        answer = self._session.request(method, url, verify=self._session.verify, **options)
+        if answer.status_code < 500:
+            _require_json(answer)
+        return answer
+
+
+def _require_json(answer: requests.Response) -> None:
+    """Raise where MSAL would write the whole answer into the log, whatever it holds."""
+    try:
+        answer.json()
+    except requests.exceptions.JSONDecodeError:
+        raise NoJsonError from None

@@ -29,6 +29,10 @@ class TimedOutError(UnreachableError):
     """The request was sent and no answer came in time: it may still take effect."""
 
 
+class BrokenAnswerError(UnreachableError):
+    """The request was sent and its answer was lost, or is none: it may have taken effect."""
+
+
 class ApiError(PromotionError):
     """An API answered with an error."""
 

@@ -1,4 +1,7 @@
-"""HTTP as every call here needs it: time-outs, verified TLS, no redirects, errors as exceptions."""
+"""HTTP as every call here needs it: time-outs, verified TLS, errors as exceptions.
+
+No redirect is followed, but those within GitHub's API that its clients must follow.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,24 @@ from typing import Any, Protocol
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
-from promotion.errors import ApiError, TimedOutError, UnreachableError
+from promotion.errors import ApiError, BrokenAnswerError, TimedOutError, UnreachableError
 from promotion.redact import redact
+from promotion.redirects import MOST_HOPS, REPEATED, named_place, same_place
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 65.0  # ordinary Databricks endpoints give up near 60 s
 POOL = 64  # connections kept open to one host
 MESSAGE_LENGTH = 400  # characters of an API's own words that we repeat
 USER_AGENT = "brickpush"
+NO_CONTENT = 204
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its JSON (`{}` where the body is empty or no JSON), and its headers."""
+    """A successful answer: its JSON (`{}` where it needs no body), and its headers."""
 
     status: int
     body: Any
@@ -53,8 +59,9 @@ class _Authorization(AuthBase):
 def open_session(ca_path: str | None) -> requests.Session:
     """Return a session that keeps no cookies, follows no redirect and repeats safe calls.
 
-    A GET that broke, or that a gateway answered (502, 504), is sent up to three more times; every
-    other method is sent once. Who is throttled (429, 503) must slow down: `promotion.pace` does.
+    A GET that broke, or that a gateway answered (502, 504), is sent up to three more times, and
+    once more where its answer ended in the middle; every other method is sent once. Who is
+    throttled (429, 503) must slow down: `promotion.pace` does.
     """
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -88,14 +95,20 @@ class Http:
         headers: Mapping[str, str] | None = None,
         pace: Sender | None = None,
         forget: Callable[[], None] | None = None,
+        follows_redirects: bool = False,
     ) -> None:
-        """*forget* drops a token that was not accepted; the call is then sent once more."""
+        """*forget* drops a token that was not accepted; the call is then sent once more.
+
+        With *follows_redirects* a call is repeated where a redirect leads, as long as that is
+        the same API: no token ever goes to another host.
+        """
         self.base_url = base_url.rstrip("/")
         self._session = session
         self._authorization = authorization
         self._headers = dict(headers or {})
         self._pace = pace
         self._forget = forget
+        self._follows_redirects = follows_redirects
         # Proxies and authorities for this host, looked up once: requests would at each call,
         # and would let REQUESTS_CA_BUNDLE win over the session's own value.
         self._environment = session.merge_environment_settings(
@@ -116,16 +129,25 @@ class Http:
 
         With a pace it waits for its turn, and is sent again where it was refused for now.
         """
+        url = f"{self.base_url}{path}"
+        content = {"headers": {**self._headers, **(headers or {})}, "params": params, "json": json}
+        for _ in range(MOST_HOPS):
+            try:
+                return self._call(method, url, read_seconds, content)
+            except ApiError as exc:
+                led_to = self._led_to(url, exc)
+                if led_to is None:
+                    raise
+            if "?" in led_to:  # else the parameters are still to be told
+                content["params"] = None
+            url = led_to
+        return self._call(method, url, read_seconds, content)
+
+    def _call(self, method: str, url: str, read_seconds: float, content: dict[str, Any]) -> Answer:
+        """Make one call; once more with another token where the first is not accepted."""
 
         def send() -> Answer:
-            return self._send(
-                method,
-                f"{self.base_url}{path}",
-                read_seconds,
-                headers={**self._headers, **(headers or {})},
-                params=params,
-                json=json,
-            )
+            return self._send(method, url, read_seconds, **content)
 
         try:
             return self._at_pace(send)
@@ -134,6 +156,12 @@ class Http:
                 raise
         self._forget()
         return self._at_pace(send)
+
+    def _led_to(self, asked: str, answer: ApiError) -> str | None:
+        """Return where to repeat a call that was answered so; None where it is not to be."""
+        if not self._follows_redirects or answer.status not in REPEATED:
+            return None
+        return same_place(asked, answer.headers.get("Location", ""), self.base_url)
 
     def _at_pace(self, send: Callable[[], Answer]) -> Answer:
         return send() if self._pace is None else self._pace.send(send)
@@ -144,19 +172,41 @@ class Http:
         try:
             auth = _Authorization(authorization) if authorization else None
             request = requests.Request(method, url, auth=auth, **content)
-            response = self._session.send(
-                self._session.prepare_request(request),
-                timeout=(CONNECT_SECONDS, read_seconds),
-                allow_redirects=False,
-                **self._environment,
-            )
-        except requests.exceptions.ReadTimeout:
-            raise TimedOutError(f"{call} gave no answer within {read_seconds:g} s") from None
+            prepared = self._session.prepare_request(request)
+            try:
+                response = self._transmit(prepared, read_seconds)
+            except requests.exceptions.ChunkedEncodingError:
+                if method != "GET":
+                    raise
+                response = self._transmit(prepared, read_seconds)
         except requests.exceptions.RequestException as exc:
-            raise UnreachableError(f"{call} failed: {_cause(exc)}") from None
+            raise _no_answer(call, exc, read_seconds) from None
         if not 200 <= response.status_code < 300:
             raise _api_error(call, response)
-        return Answer(response.status_code, _json(response), response.headers)
+        return Answer(response.status_code, _told(call, response), response.headers)
+
+    def _transmit(
+        self, request: requests.PreparedRequest, read_seconds: float
+    ) -> requests.Response:
+        return self._session.send(
+            request,
+            timeout=(CONNECT_SECONDS, read_seconds),
+            allow_redirects=False,
+            **self._environment,
+        )
+
+
+def _told(call: str, response: requests.Response) -> Any:
+    """Return the JSON of a success. A page that stands in its place is none, whatever it says."""
+    if response.status_code == NO_CONTENT:
+        return {}
+    try:
+        return response.json()
+    except requests.exceptions.JSONDecodeError:
+        raise BrokenAnswerError(
+            f"{call} answered {response.status_code} without JSON: "
+            "does something else answer in its place?"
+        ) from None
 
 
 def _json(response: requests.Response) -> Any:
@@ -166,10 +216,23 @@ def _json(response: requests.Response) -> Any:
         return {}
 
 
+def _no_answer(
+    call: str, exc: requests.exceptions.RequestException, read_seconds: float
+) -> UnreachableError:
+    cause = exc.args[0] if exc.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    if isinstance(exc, requests.exceptions.ReadTimeout) or isinstance(cause, ReadTimeoutError):
+        return TimedOutError(f"{call} gave no answer within {read_seconds:g} s")
+    sent = isinstance(cause, ProtocolError)
+    return (BrokenAnswerError if sent else UnreachableError)(f"{call} failed: {_cause(exc)}")
+
+
 def _api_error(call: str, response: requests.Response) -> ApiError:
     error_code, message = error_words(response.text, _json(response))
     if 300 <= response.status_code < 400 and response.status_code != 304:
-        message = "a redirect, which is not followed: is the host right?"
+        place = named_place(response.url, response.headers.get("Location", ""))
+        message = f"a redirect to {place}, which is not followed: is the host right?"
     return ApiError(
         call,
         status=response.status_code,
@@ -213,6 +276,7 @@ def _cause(exc: Exception) -> str:
         "Connection refused": "the connection was refused",
         "reset by peer": "the connection was reset",
         "RemoteDisconnected": "the connection was closed without an answer",
+        "IncompleteRead": "the answer ended in the middle",
     }
     text = repr(exc)
     found = next((words for mark, words in reasons.items() if mark in text), None)

@@ -70,8 +70,7 @@ class KnownFolders:
     def refreshed(self, *, anew: bool = False) -> Survey:
         """Return a survey no older than a minute; made *anew*, it says where Git folders are."""
         with self._lock:
-            fresh = self._now() - self._seen_at < FRESH_SECONDS
-            if self._seen is not None and fresh and not anew:
+            if self._seen is not None and self._is_fresh() and not anew:
                 return self._seen
             started = self._now()
             seen = self._survey()
@@ -84,10 +83,14 @@ class KnownFolders:
         """Refresh in a thread of its own, unless one runs or the last is younger than a minute."""
         if self._thread is not None and self._thread.is_alive():
             return
-        if self._now() - self._seen_at < FRESH_SECONDS:
+        if self._is_fresh():
             return
         self._thread = threading.Thread(target=self._refresh, name="refresh", daemon=True)
         self._thread.start()
+
+    def _is_fresh(self) -> bool:
+        # Less than nothing: the clock was set back since.
+        return 0 <= self._now() - self._seen_at < FRESH_SECONDS
 
     def settle(self) -> bool:
         """Wait for a refresh that runs beside; say whether one has brought something to know."""

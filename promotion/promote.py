@@ -9,6 +9,7 @@ from typing import Protocol
 from promotion.clock import Clock
 from promotion.errors import (
     ApiError,
+    BrokenAnswerError,
     CredentialError,
     PromotionError,
     TimedOutError,
@@ -99,23 +100,30 @@ class _Move:
     destination: Destination
 
     def run(self) -> Outcome:
-        known = self.decision.folder
+        folder = self.decision.folder
         try:
-            folder = self.to.folders.get_git_folder(known.id)
-            if folder is None:
-                return _stays(known, "it is gone")
+            now = self.to.folders.get_git_folder(folder.id)
+            if now is None:
+                return _stays(folder, "it is gone")
+            folder = now  # what is remembered says nothing of the commit
             reason = self._reason_to_stay(folder)
-            if reason:
-                return _stays(folder, reason)
-            self._update(folder)
-            return self._read_back(folder, STALE_SECONDS)
-        except TimedOutError:
-            return self._watch(known)
+            return _stays(folder, reason) if reason else self._bring(folder)
         except ApiError as exc:
-            return _failed(known, exc)
+            return _failed(folder, exc)
         except PromotionError as exc:
-            at, step = known.head_commit_id, NEXT_STEPS.get(type(exc), "correct this, then re-run")
-            return _ended(known, Conclusion.FAILURE, at, str(exc), step)
+            return _stopped(folder, exc)
+
+    def _bring(self, folder: GitFolder) -> Outcome:
+        """Update the folder and read it back, also where only the answer was lost."""
+        try:
+            self._update(folder)
+        except TimedOutError:
+            return self._watch(folder)
+        except BrokenAnswerError as exc:
+            outcome = self._read_back(folder, STALE_SECONDS)
+            failed = outcome.conclusion is Conclusion.FAILURE
+            return _stopped(folder, exc) if failed else outcome
+        return self._read_back(folder, STALE_SECONDS)
 
     def _reason_to_stay(self, folder: GitFolder) -> str:
         """Return why the folder is left alone after all: it may have changed since it was seen."""
@@ -157,18 +165,18 @@ class _Move:
             git_credential_id=git_credential_id,
         )
 
-    def _watch(self, known: GitFolder) -> Outcome:
-        """Look until git, whose answer was lost, has moved the folder; never send it again."""
+    def _watch(self, folder: GitFolder) -> Outcome:
+        """Look until git, which is still at it, has moved the folder; never send it again."""
         try:
-            outcome = self._read_back(known, WATCH_SECONDS)
+            outcome = self._read_back(folder, WATCH_SECONDS)
         except PromotionError as exc:
             step = "re-run when the workspace answers again"
-            return _ended(known, Conclusion.TIMED_OUT, known.head_commit_id, str(exc), step)
+            return _ended(folder, Conclusion.TIMED_OUT, folder.head_commit_id, str(exc), step)
         if outcome.conclusion is not Conclusion.FAILURE:
             return outcome
         reason = f"Databricks did not finish within {WATCH_SECONDS / 60:.0f} minutes"
         step = "re-run; a sparse Git folder is faster"
-        return _ended(known, Conclusion.TIMED_OUT, outcome.after, reason, step)
+        return _ended(folder, Conclusion.TIMED_OUT, outcome.after, reason, step)
 
     def _read_back(self, before: GitFolder, patience: float) -> Outcome:
         """Read the folder until it has moved; a read may be stale at first."""
@@ -221,3 +229,9 @@ def _failed(folder: GitFolder, exc: ApiError) -> Outcome:
     failure = explain(exc)
     at = folder.head_commit_id
     return _ended(folder, failure.conclusion, at, failure.reason, failure.next_step)
+
+
+def _stopped(folder: GitFolder, exc: PromotionError) -> Outcome:
+    steps = (step for kind, step in NEXT_STEPS.items() if isinstance(exc, kind))
+    step = next(steps, "correct this, then re-run")
+    return _ended(folder, Conclusion.FAILURE, folder.head_commit_id, str(exc), step)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,14 +30,18 @@ def cli() -> None:
 @click.option("--hook", metavar="URL", help="Where GitHub sends its webhooks.")
 @click.option("--http", is_flag=True, help="Plain http for GitHub and the workspaces.")
 @click.option("--empty", is_flag=True, help="No Git folders and no stored Git credentials.")
+@click.option(
+    "--no-app", is_flag=True, help="No GitHub App is registered: to rehearse `brickpush setup`."
+)
 @click.option("--latency-ms", default=0, show_default=True, help="Added to every answer.")
-def serve(directory: Path, hook: str | None, http: bool, empty: bool, latency_ms: int) -> None:
+def serve(directory: Path, no_app: bool, **options: Any) -> None:
     """Run until SIGTERM; print one line of JSON when everything answers."""
+    if no_app and options["hook"] is not None:
+        raise click.UsageError("--hook is the App's: with --no-app, `brickpush setup` tells it")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    options = Options(hook=hook, http=http, empty=empty, latency_ms=latency_ms)
-    with open_sandbox(directory, options) as sandbox:
+    with open_sandbox(directory, Options(no_app=no_app, **options)) as sandbox:
         click.echo(json.dumps(sandbox.describe()))
         sys.stdout.flush()
         stopped.wait()

@@ -6,6 +6,7 @@ import asyncio
 import fnmatch
 import http
 import json
+import random
 import socket
 import struct
 import threading
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Answer = int | Literal["reset", "html", "empty", "hang"]
+Answer = int | Literal["reset", "html", "empty", "hang", "half", "late"]
 ERROR_CODES = {
     429: "REQUEST_LIMIT_EXCEEDED",
     500: "INTERNAL_ERROR",
@@ -38,14 +39,25 @@ class Fault:
     when: Literal["before", "after"]
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | Mapping[str, Any] | None = None
+    seconds: float = 0.0
+    rate: float = 1.0
+    seed: int = 0
     hits: int = 0  # how often it struck
 
-    def matches(self, method: str, path: str) -> bool:
-        return fnmatch.fnmatchcase(method, self.method) and fnmatch.fnmatchcase(path, self.path)
+    def __post_init__(self) -> None:
+        self._dice = random.Random(self.seed)
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Say whether this request is struck; of those that match, only the part that is told."""
+        if not fnmatch.fnmatchcase(method, self.method):
+            return False
+        if not fnmatch.fnmatchcase(path, self.path):
+            return False
+        return self.rate >= 1.0 or self._dice.random() < self.rate
 
 
 class Faults:
-    """The faults of one stand-in. `wrap` must be outermost: "reset" needs the server's own send."""
+    """The faults of one stand-in. `wrap` must be outermost: some need the server's own send."""
 
     def __init__(self) -> None:
         self.latency_seconds = 0.0  # added to every answer
@@ -62,14 +74,24 @@ class Faults:
         when: Literal["before", "after"] = "before",
         headers: Mapping[str, str] | None = None,
         body: str | Mapping[str, Any] | None = None,
+        seconds: float = 0.0,
+        rate: float = 1.0,
+        seed: int = 0,
     ) -> Fault:
         """Answer the next *times* matching requests with *status*; the oldest fault strikes first.
 
         "after" lets the request take effect, then loses or replaces its answer.
         "html" is a proxy's 502 page, "empty" a 500 with no body, "hang" no answer until the
-        client gives up, "reset" a closed connection.
+        client gives up, "reset" a closed connection. "late" and "half" let the request take
+        effect and give the right answer: after *seconds*, or only up to the middle of its body.
+        Any other answer may be *seconds* late too.
+
+        With a *rate*, each matching request is struck with that probability, the same ones in
+        the order of coming for the same *seed*; who is spared may be struck by the next fault.
         """
-        fault = Fault(method, path, status, times, when, dict(headers or {}), body)
+        fault = Fault(
+            method, path, status, times, when, dict(headers or {}), body, seconds, rate, seed
+        )
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -91,16 +113,18 @@ class Faults:
             fault = self._take(scope["method"], scope["path"])
             if fault is None:
                 return await app(scope, receive, send)
-            if fault.when == "after":
-                await app(scope, receive, _lose)
-            return await _strike(fault, receive, send)
+            answer: list[Message] = []
+            if fault.when == "after" or fault.status in ("half", "late"):
+                answer = await _answer_of(app, scope, receive)
+            await asyncio.sleep(fault.seconds)
+            return await _strike(fault, answer, receive, send)
 
         return faulty
 
     def _take(self, method: str, path: str) -> Fault | None:
         with self._lock:
             for fault in self._faults:
-                if fault.matches(method, path):
+                if fault.strikes(method, path):
                     fault.hits += 1
                     if fault.hits == fault.times:
                         self._faults.remove(fault)
@@ -113,17 +137,39 @@ def transport_of(send: Send) -> asyncio.Transport | None:
     return getattr(getattr(send, "__self__", None), "transport", None)
 
 
-async def _lose(message: Message) -> None:
-    """Swallow an answer."""
+async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> list[Message]:
+    """Let the request take effect; return its answer, which nobody has seen."""
+    answer: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    await app(scope, receive, keep)
+    return answer
 
 
-async def _strike(fault: Fault, receive: Receive, send: Send) -> None:
-    if fault.status == "hang":
+async def _strike(fault: Fault, answer: list[Message], receive: Receive, send: Send) -> None:
+    if fault.status == "late":
+        for message in answer:
+            await send(message)
+    elif fault.status == "half":
+        await _cut(answer, receive, send)
+    elif fault.status == "hang":
         await _until_disconnected(receive)
     elif fault.status == "reset":
         await _reset(receive, send)
     else:
         await _answer(fault, send)
+
+
+async def _cut(answer: list[Message], receive: Receive, send: Send) -> None:
+    """Send the headers, which promise all of the body, and half of it; then hang up."""
+    head, *rest = answer
+    body = b"".join(message.get("body", b"") for message in rest)
+    await send(head)
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    _connection_of(send).close()
+    await _until_disconnected(receive)
 
 
 async def _until_disconnected(receive: Receive) -> None:
@@ -132,13 +178,18 @@ async def _until_disconnected(receive: Receive) -> None:
 
 
 async def _reset(receive: Receive, send: Send) -> None:
-    transport = transport_of(send)
-    if transport is None:
-        raise RuntimeError('"reset" needs Faults.wrap to be outermost')
+    transport = _connection_of(send)
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     transport.abort()
     await _until_disconnected(receive)
+
+
+def _connection_of(send: Send) -> asyncio.Transport:
+    transport = transport_of(send)
+    if transport is None:
+        raise RuntimeError("Faults.wrap must be outermost to end a connection")
+    return transport
 
 
 async def _answer(fault: Fault, send: Send) -> None:

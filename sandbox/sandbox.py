@@ -29,6 +29,7 @@ class Options:
     http: bool = False  # plain http for GitHub and the workspaces; Entra stays https
     empty: bool = False  # no Git folders and no stored Git credentials
     latency_ms: int = 0  # added to every answer
+    no_app: bool = False  # no GitHub App is registered yet: `brickpush setup` can be rehearsed
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class Sandbox:
     entra: Entra
     places: tuple[Place, ...]
     user_token: str
-    installation_id: int
+    installation_id: int | None  # None where there was no App at the start
     certificate: Certificate
     config_path: Path
+    listeners: Mapping[str, Listener]  # "github", "entra", and the workspaces by name
 
     @property
     def workspaces(self) -> tuple[Workspace, ...]:
@@ -62,25 +64,29 @@ class Sandbox:
         return next(each for each in self.workspaces if each.name == name)
 
     def describe(self) -> dict[str, Any]:
-        """Return what another program needs to use the sandbox; it holds the sandbox's secrets."""
+        """Return what another program needs to use the sandbox; it holds the sandbox's secrets.
+
+        What only an App has is None where there is none.
+        """
         return {
             "github": self._describe_github(),
             "workspaces": [self._describe_place(place) for place in self.places],
             "ca_path": str(self.certificate.ca_path),
-            "config_path": str(self.config_path),
+            "config_path": str(self.config_path) if self.github.apps else None,
         }
 
     def _describe_github(self) -> dict[str, Any]:
+        github = self.github
         return {
-            "url": self.github.url,
-            "api_url": self.github.api_url,
-            "app_id": self.github.app_id,
-            "client_id": self.github.client_id,
-            "private_key_path": str(self.github.private_key_path),
-            "webhook_secret": self.github.webhook_secret,
+            "url": github.url,
+            "api_url": github.api_url,
+            "app_id": github.app_id if github.apps else None,
+            "client_id": github.client_id if github.apps else None,
+            "private_key_path": str(github.private_key_path) if github.apps else None,
+            "webhook_secret": github.webhook_secret if github.apps else None,
             "installation_id": self.installation_id,
             "repository": world.MAIN,
-            "repository_url": self.github.repository(world.MAIN).clone_url,
+            "repository_url": github.repository(world.MAIN).clone_url,
             "user_token": self.user_token,
         }
 
@@ -115,10 +121,11 @@ class _Builder:
         self._certificate = make_certificate(directory)
         self._no_authorities = directory / "no-authorities"
         self._no_authorities.mkdir(exist_ok=True)
+        self._listeners: dict[str, Listener] = {}
 
     def build(self) -> Sandbox:
         github, github_faults = self._github()
-        installation_id = github.add_organization(world.ORGANIZATION)
+        installation_id = self._installation(github)
         user_token = github.user_token()
         _fill_github(github)
         entra = self._entra()
@@ -136,36 +143,52 @@ class _Builder:
             installation_id=installation_id,
             certificate=self._certificate,
             config_path=self._directory / "brickpush.toml",
+            listeners=self._listeners,
         )
-        write_config(sandbox)
+        if github.apps:
+            write_config(sandbox)
+        else:
+            write_client_secrets(sandbox)
+        self._stack.callback(self._leave)
         return sandbox
 
-    def _listener(self, *, https: bool) -> Listener:
-        listener = Listener(self._certificate if https else None)
+    def _leave(self) -> None:
+        """Have all listeners stop at once: one after the other takes longer."""
+        for listener in self._listeners.values():
+            listener.leave()
+
+    def _installation(self, github: GitHub) -> int | None:
+        """Add the organization, with the App on it where there is one."""
+        if github.apps:
+            return github.add_organization(world.ORGANIZATION)
+        github.add_account(world.ORGANIZATION)
+        return None
+
+    def _listener(self, name: str, *, https: bool) -> Listener:
+        listener = self._listeners[name] = Listener(self._certificate if https else None)
         self._stack.callback(listener.close)
         return listener
 
-    def _faults(self) -> Faults:
-        faults = Faults()
-        faults.latency_seconds = self._options.latency_ms / 1000
-        return faults
-
     def _github(self) -> tuple[GitHub, Faults]:
-        listener, faults = self._listener(https=not self._options.http), self._faults()
-        github = GitHub(self._directory / "github", url=listener.url)
+        listener, faults = self._listener("github", https=not self._options.http), Faults()
+        faults.latency_seconds = self._options.latency_ms / 1000
+        has_app = not self._options.no_app
+        github = GitHub(self._directory / "github", url=listener.url, has_app=has_app)
         self._stack.callback(github.close)
-        github.hook_url = self._options.hook
+        if has_app:
+            github.hook_url = self._options.hook
         listener.serve(faults.wrap(github.asgi))
         return github, faults
 
     def _entra(self) -> Entra:
-        listener = self._listener(https=True)  # MSAL speaks nothing else
+        listener = self._listener("entra", https=True)  # MSAL speaks nothing else
         entra = Entra(url=listener.url)
-        listener.serve(self._faults().wrap(entra.asgi))
+        entra.faults.latency_seconds = self._options.latency_ms / 1000
+        listener.serve(entra.asgi)
         return entra
 
     def _place(self, name: str, entra: Entra, tenant_id: str) -> Place:
-        listener = self._listener(https=not self._options.http)
+        listener = self._listener(name, https=not self._options.http)
         workspace = Workspace(
             self._directory / name,
             name=name,
@@ -223,6 +246,7 @@ def write_config(sandbox: Sandbox) -> None:
     """Write a `brickpush.toml` that runs the service against this sandbox."""
     directory, github = sandbox.directory, sandbox.github
     _write_secret(directory / "webhook.secret", github.webhook_secret)
+    write_client_secrets(sandbox)
     lines = [
         f'database_url = "sqlite:///{directory / "brickpush.sqlite"}"',
         f'ca_path = "{sandbox.certificate.ca_path}"',
@@ -235,7 +259,6 @@ def write_config(sandbox: Sandbox) -> None:
     ]
     for place in sandbox.places:
         name, principal = place.workspace.name, place.principal
-        _write_secret(directory / f"{name}.secret", principal.client_secret)
         lines += [
             "",
             f"[workspaces.{name}]",
@@ -248,6 +271,13 @@ def write_config(sandbox: Sandbox) -> None:
             f'authority_host = "{sandbox.entra.url}"',
         ]
     sandbox.config_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_client_secrets(sandbox: Sandbox) -> None:
+    """Write each workspace's client secret into a file, as `brickpush.toml` names it."""
+    for place in sandbox.places:
+        path = sandbox.directory / f"{place.workspace.name}.secret"
+        _write_secret(path, place.principal.client_secret)
 
 
 def _write_secret(path: Path, secret: str) -> None:

@@ -6,37 +6,60 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from sandbox.certificates import Certificate
 
+BACKLOG = 2048
+
 
 class QuietServer(uvicorn.Server):
-    """A uvicorn server that leaves the process's signals alone."""
+    """A uvicorn server that leaves the process's signals alone, and ends when it is told to.
+
+    uvicorn's own loop looks ten times a second whether it should end.
+    """
+
+    _loop: asyncio.AbstractEventLoop | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        self._leaving = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if not self.should_exit:
+            await self._leaving.wait()
+
+    def leave(self) -> None:
+        """End soon; may be called from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._leaving.set)
 
 
 class Listener:
     """A bound loopback port; its URL is known before the application exists."""
 
     def __init__(self, certificate: Certificate | None) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        # asyncio leaves Nagle's algorithm on for such a socket: 40 ms for most answers.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = _bound(0)
+        self._socket.listen(BACKLOG)
+        self._port = self._socket.getsockname()[1]
         self._certificate = certificate
+        self._app: ASGIApp | None = None
         self._server: QuietServer | None = None
         self._thread: threading.Thread | None = None
         scheme = "https" if certificate else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"{scheme}://127.0.0.1:{self._port}"
 
     def serve(self, app: ASGIApp) -> None:
         """Start answering with *app*; return once connections are accepted."""
+        self._app = app
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -62,9 +85,39 @@ class Listener:
                 connection.transport.abort()
         await asyncio.sleep(0)  # lets the transports tell that they are lost
 
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse every connection meanwhile, and end those that are open; the port stays ours."""
+        assert self._app is not None
+        self._stop()
+        self._socket = _bound(self._port)
+        try:
+            yield
+        finally:
+            self._socket.listen(BACKLOG)
+            self.serve(self._app)
+
+    def leave(self) -> None:
+        """Begin to stop; `close` waits for the end."""
+        if self._server is not None:
+            self._server.leave()
+
     def close(self) -> None:
         """Stop answering and free the port."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
+        self._stop()
+
+    def _stop(self) -> None:
+        self.leave()
+        if self._thread is not None:
             self._thread.join(timeout=5)
         self._socket.close()
+
+
+def _bound(port: int) -> socket.socket:
+    """Return a socket that has the port and refuses connections until it listens."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # asyncio leaves Nagle's algorithm on for such a socket: 40 ms for most answers.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound

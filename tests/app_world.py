@@ -122,3 +122,13 @@ def push(sandbox, service, **where):
 
 def conclusions(sandbox, sha):
     return {run.conclusion for run in completed(sandbox, sha).values()}
+
+
+def delivered(sandbox, event, action):
+    """Wait until GitHub has delivered such an event, and every one of them well."""
+
+    def found():
+        told = [d for d in sandbox.github.deliveries if (d.event, d.action) == (event, action)]
+        return told and all(each.status == "OK" for each in told)
+
+    wait_until(found, what=f"{event}.{action}")

@@ -143,6 +143,12 @@ class Postgres:
         self.execute(f"create database {name} template {self._template}")
         return self.url(name)
 
+    def bare_database(self) -> str:
+        """Return the URL of a database with no table in it; it goes with the server."""
+        name = f"bare_{uuid.uuid4().hex}"
+        self.execute(f"create database {name}")
+        return self.url(name)
+
     def drop(self, url: str) -> None:
         self.execute(f"drop database {url.rsplit('/', 1)[-1]} with (force)")
 

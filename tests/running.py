@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 DEADLINE = 60.0  # seconds until a wait is a failure
+MOVED_CLOCK = Path(__file__).with_name("moved_clock.py")
 
 
 def wait_until(condition, *, seconds=DEADLINE, what="the condition"):
@@ -33,11 +34,12 @@ def environment(**changes):
 
 
 class Service:
-    """`brickpush serve` in a process of its own."""
+    """`brickpush serve` in a process of its own; *ahead*, the machine's clock is wrong."""
 
-    def __init__(self, config: Path, log: Path, *, role: str = "all", **environ):
+    def __init__(self, config: Path, log: Path, *, role: str = "all", ahead: float = 0, **environ):
         self.log = log
-        command = (sys.executable, "-I", "-m", "github_app", "serve", "--config", str(config))
+        program = (str(MOVED_CLOCK), str(ahead)) if ahead else ("-m", "github_app")
+        command = (sys.executable, "-I", *program, "serve", "--config", str(config))
         with log.open("a") as errors:
             self.process = subprocess.Popen(
                 (*command, "--port", "0", "--role", role),
@@ -76,9 +78,9 @@ class Service:
 
 
 @contextlib.contextmanager
-def running_service(sandbox, **environ):
+def running_service(sandbox, **options):
     """Run the service against *sandbox*, and send GitHub's webhooks to it."""
-    service = Service(sandbox.config_path, sandbox.directory / "service.log", **environ)
+    service = Service(sandbox.config_path, sandbox.directory / "service.log", **options)
     sandbox.github.hook_url = service.hook
     try:
         yield service

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from github_app.github import GitHubApp
 from github_app.registration import Registration, change_hook, read_hook, read_registration
 from github_app.setup.files import Answers, SetupFiles, write_config, write_new
+from github_app.setup.public_url import public_url_of
 from github_app.setup.webhook_secret import new_webhook_secret
 from promotion.errors import ApiError, ConfigError
 from promotion.http import open_session
@@ -23,8 +25,17 @@ class Existing:
     webhook_url: str | None  # None: the webhook's address stays
 
 
-def import_app(existing: Existing, answers: Answers, files: SetupFiles) -> Registration:
-    """Prove the key by a call, then write the settings; GitHub's side changes last."""
+def import_app(
+    existing: Existing,
+    answers: Answers,
+    files: SetupFiles,
+    *,
+    keep_more: Callable[[], None] = lambda: None,
+) -> Registration:
+    """Prove the key by a call, then write the settings; GitHub's side changes last.
+
+    *keep_more* writes what else the settings name.
+    """
     files.refuse_existing()
     files.prepare()
     app = _open(existing, answers)
@@ -33,11 +44,13 @@ def import_app(existing: Existing, answers: Answers, files: SetupFiles) -> Regis
     url = existing.webhook_url if existing.webhook_url != hook.url else None
     secret = existing.webhook_secret or new_webhook_secret()
     write_new(files.webhook_secret, secret)
+    keep_more()
     written = replace(
         answers,
         app_id=registration.app_id,
         private_key_path=str(existing.private_key.absolute()),
         webhook_secret_path=files.webhook_secret.name,
+        public_url=public_url_of(existing.webhook_url or hook.url),
     )
     write_config(files, written)
     if existing.webhook_secret is None or url is not None:

@@ -38,6 +38,7 @@ class Answers:
     ca_path: Path | None = None
     client_id: str = ""
     client_secret_path: str = ""
+    public_url: str = ""  # where people reach the service, where that is known
     workspace: WorkspaceAnswers | None = None
 
 
@@ -88,15 +89,26 @@ class SetupFiles:
 
 
 def write_new(path: Path, text: str, *, mode: int = OWNER_ONLY) -> None:
-    """Write a file that is not there yet, and that nobody else could read for a moment."""
+    """Write a file that is not there yet, and that nobody else could read for a moment.
+
+    It is there whole or not at all: what can't be written to its end is taken away again.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise ConfigError(f"{path} is there already, and is never overwritten") from None
     except OSError as exc:
         raise ConfigError(f"{path} can't be written ({exc.strerror})") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    whole = False
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        whole = True
+    except OSError as exc:
+        raise ConfigError(f"{path} can't be written ({exc.strerror})") from None
+    finally:
+        if not whole:
+            path.unlink()
 
 
 def write_config(files: SetupFiles, answers: Answers) -> None:
@@ -109,6 +121,8 @@ def config_text(answers: Answers) -> str:
     lines = [
         "# Written by `brickpush setup`. It holds no secret: those stand in the files it names."
     ]
+    if answers.public_url:
+        lines.append(f"public_url = {quoted(answers.public_url)} # check runs link pages there")
     if answers.ca_path is not None:
         lines.append(f"ca_path = {quoted(str(answers.ca_path.absolute()))}")
     lines += ["", "[github]", f"app_id = {answers.app_id}"]

@@ -1,21 +1,25 @@
-"""Ask on a terminal for what the options did not give; elsewhere, ask nothing."""
+"""Ask on a terminal for what the options did not give; elsewhere, ask nothing.
+
+An answer that can't be meant is said to be so, and asked for again: nobody types all anew.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 import click
-from pydantic import ValidationError
 
-from github_app.settings import LOOPBACK, WorkspaceSettings
+from github_app.setup import typed
 from github_app.setup.files import SetupFiles, WorkspaceAnswers, write_new
 from github_app.setup.manifest import WEBHOOK_PATH
 from promotion.entra import PUBLIC_CLOUD
 from promotion.errors import ConfigError
+from promotion.printable import printable
+
+Meant = TypeVar("Meant")
 
 
 @dataclass(frozen=True)
@@ -38,35 +42,19 @@ class Questions:
 
     def webhook_url(self, given: str | None) -> str:
         """Return where GitHub shall send webhooks; there is no default that could work."""
-        while True:
-            if given is None and not self._interactive:
-                raise ConfigError(
-                    "--webhook-url is needed: the address where GitHub reaches `brickpush serve`, "
-                    f"such as https://brickpush.example.com{WEBHOOK_PATH}"
-                )
-            url = given or click.prompt(
-                "Where does GitHub reach this service? (https://HOST)", err=True
+        if given is None and not self._interactive:
+            raise ConfigError(
+                "--webhook-url is needed: the address where GitHub reaches `brickpush serve`, "
+                f"such as https://brickpush.example.com{WEBHOOK_PATH}"
             )
-            try:
-                return webhook_address(url)
-            except ConfigError as exc:
-                if given is not None:
-                    raise
-                click.echo(str(exc), err=True)
+        words = "Where does GitHub reach this service? (https://HOST)"
+        return self._meant(given, words, typed.webhook_address)
 
     def organization(self, given: str | None) -> str | None:
         """Return the organization that shall own the App; None means the person's account."""
-        organization = given
-        if given is None and self._interactive:
-            organization = click.prompt(
-                "Organization to own the App (empty: your own account)",
-                default="",
-                show_default=False,
-                err=True,
-            )
-        if organization and not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", organization):
-            raise ConfigError(f"{organization!r} is no organization's name")
-        return organization or None
+        words = "Organization to own the App (empty: your own account)"
+        unsaid = given if given is not None or self._interactive else ""
+        return self._meant(unsaid, words, typed.organization_name, default="") or None
 
     def hidden(self, words: str) -> str:
         """Return a secret that is typed or pasted without being shown; "" without a terminal."""
@@ -75,76 +63,79 @@ class Questions:
         answer: str = click.prompt(words, default="", hide_input=True, show_default=False, err=True)
         return answer.strip()
 
-    def number(self, words: str, given: int | None, option: str) -> int:
+    def app_id(self, given: int | None) -> int:
         if given is None and not self._interactive:
-            raise ConfigError(f"{option} is needed")
-        return given if given is not None else click.prompt(words, type=int, err=True)
+            raise ConfigError("--app-id is needed")
+        text = None if given is None else str(given)
+        return self._meant(text, "The App's id", typed.app_id)
 
-    def path(self, words: str, given: Path | None, option: str) -> Path:
+    def private_key(self, given: Path | None) -> Path:
         if given is None and not self._interactive:
-            raise ConfigError(f"{option} is needed")
-        return given if given is not None else Path(click.prompt(words, type=str, err=True))
+            raise ConfigError("--private-key is needed")
+        text = None if given is None else str(given)
+        return self._meant(text, "The file with its private key", typed.key_file)
 
     def workspace(
         self, given: GivenWorkspace, files: SetupFiles
     ) -> tuple[WorkspaceAnswers | None, Callable[[], None]]:
         """Return the first workspace, None for later, and what is to be done once all is known."""
-        host = given.host or self._text("First Databricks workspace (https://adb-…; empty: later)")
+        name = typed.workspace_name(given.name)
+        authority_host = typed.origin(given.authority_host, "--authority-host")
+        host = self._workspace_host(given.host)
         if not host:
             return None, lambda: None
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", given.name):
-            raise ConfigError(f"{given.name!r} can't name a workspace: letters, digits, - and _")
-        tenant_id = given.tenant_id or self._text("Its tenant id")
-        client_id = given.client_id or self._text("The service principal's client id")
+        self._need_ids(given, host)
+        tenant_id = self._meant(given.tenant_id or None, "Its tenant id", typed.directory_id)
+        words = "The service principal's client id"
+        client_id = self._meant(given.client_id or None, words, typed.directory_id)
+        path, keep = self._client_secret(given, files)
         answers = WorkspaceAnswers(
-            name=given.name,
+            name=name,
             host=host,
             tenant_id=tenant_id,
             client_id=client_id,
-            client_secret_path=str((given.client_secret_file or Path()).absolute()),
-            authority_host=given.authority_host,
+            client_secret_path=path,
+            authority_host=authority_host,
         )
-        checked = _checked(answers)
+        return answers, keep
+
+    def _workspace_host(self, given: str) -> str:
+        words = "First Databricks workspace (https://adb-…; empty: later)"
+        unsaid = given if given or not self._interactive else None
+        return self._meant(unsaid, words, typed.workspace_host, default="")
+
+    def _need_ids(self, given: GivenWorkspace, host: str) -> None:
+        missing = [name for name in ("tenant_id", "client_id") if not getattr(given, name)]
+        if missing and not self._interactive:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
+            raise ConfigError(f"the workspace {host} needs {options} too")
+
+    def _client_secret(
+        self, given: GivenWorkspace, files: SetupFiles
+    ) -> tuple[str, Callable[[], None]]:
+        """Return the path for the settings, and what writes the secret that was typed."""
         if given.client_secret_file is not None:
-            return checked, lambda: None
+            return str(given.client_secret_file.absolute()), lambda: None
         path = files.workspace_secret(given.name)
         if path.exists():
-            return replace(checked, client_secret_path=path.name), lambda: None
+            return path.name, lambda: None
         secret = self.hidden("Its client secret (not shown; empty: put it into a file later)")
-        keep = (lambda: write_new(path, secret)) if secret else (lambda: None)
-        return replace(checked, client_secret_path=path.name), keep
+        return path.name, (lambda: write_new(path, secret)) if secret else (lambda: None)
 
-    def _text(self, words: str) -> str:
-        if not self._interactive:
-            return ""
-        answer: str = click.prompt(words, default="", show_default=False, err=True)
-        return answer.strip()
-
-
-def webhook_address(url: str) -> str:
-    """Return the whole webhook URL: a host alone is completed with our path."""
-    split = urlsplit(url if "://" in url else f"https://{url}")
-    if not split.hostname or split.username or split.password:
-        raise ConfigError(f"{url!r} is no address that GitHub could reach")
-    if split.scheme != "https" and split.hostname not in LOOPBACK:
-        raise ConfigError(f"{url} must start with https://: webhooks tell of private repositories")
-    path = split.path if split.path not in ("", "/") else WEBHOOK_PATH
-    return f"{split.scheme}://{split.netloc}{path}"
-
-
-def _checked(given: WorkspaceAnswers) -> WorkspaceAnswers:
-    missing = [name for name in ("tenant_id", "client_id") if not getattr(given, name)]
-    if missing:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
-        raise ConfigError(f"the workspace {given.host} needs {options} too")
-    try:
-        entra = {
-            "tenant_id": given.tenant_id,
-            "client_id": given.client_id,
-            "authority_host": given.authority_host,
-        }
-        workspace = WorkspaceSettings.model_validate({"host": given.host, "entra": entra})
-    except ValidationError as exc:
-        problems = (str(error["msg"]) for error in exc.errors(include_input=False))
-        raise ConfigError(f"the workspace {given.host}: {'; '.join(problems)}") from None
-    return replace(given, host=workspace.host, authority_host=workspace.entra.authority_host)
+    def _meant(
+        self,
+        given: str | None,
+        words: str,
+        meaning: Callable[[str], Meant],
+        *,
+        default: str | None = None,
+    ) -> Meant:
+        """Return what an option means; where it is None, ask until an answer means something."""
+        if given is not None:
+            return meaning(given)
+        while True:
+            answer: str = click.prompt(words, default=default, show_default=False, err=True)
+            try:
+                return meaning(answer.strip())
+            except ConfigError as exc:
+                click.echo(printable(str(exc)), err=True)

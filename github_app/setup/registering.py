@@ -84,6 +84,11 @@ class Registering:
             else:
                 self._move(Stage.REGISTERED)
 
+    def settle(self, seconds: float) -> None:
+        """Let an exchange that has begun come to its end: GitHub shows the key only once."""
+        if self._taking.acquire(timeout=seconds):
+            self._taking.release()
+
     def seen(self, stage: str) -> None:
         with self._changed:
             self._seen = stage

@@ -18,8 +18,8 @@ from github_app.registration import (
 from github_app.setup.files import Answers, SetupFiles, write_config, write_new
 from github_app.setup.manifest import manifest_for
 from github_app.setup.page import Target, create_page
+from github_app.setup.public_url import public_url_of
 from github_app.setup.registering import Registering, Wanted
-from github_app.setup.serving import open_port, serving, url_of
 from github_app.setup.visitor import Visitors
 from github_app.setup.webhook_secret import new_webhook_secret
 from promotion.clock import Clock, SystemClock
@@ -28,6 +28,7 @@ from promotion.http import open_session
 
 POLL_SECONDS = 2.0
 SEEN_SECONDS = 3.0  # for an open page to show the end
+EXCHANGE_SECONDS = 15.0  # GitHub cuts its own calls at 10 s
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class Wizard:
 
     def run(self, next_steps: tuple[str, ...]) -> Registration:
         """Return the installed App; raise PromotionError where it came to that not in time."""
+        # The server's imports take a second: not before the first question.
+        from github_app.setup.serving import open_port, serving, url_of
+
         self._files.refuse_existing()
         self._files.prepare()
         listening = open_port(self._wish.port)
@@ -83,12 +87,16 @@ class Wizard:
         with serving(create_page(target, registering, visitors), listening):
             self._terminal.opened(f"{url}/start?token={visitors.token}")
             try:
-                return self._go_on(registering, next_steps)
+                registration = self._go_on(registering, next_steps)
             except PromotionError as exc:
                 registering.fail(str(exc))
-                raise
-            finally:
                 registering.wait_until_seen(SEEN_SECONDS)
+                raise
+            except KeyboardInterrupt:
+                registering.settle(EXCHANGE_SECONDS)
+                raise
+            registering.wait_until_seen(SEEN_SECONDS)
+            return registration
 
     def _go_on(self, registering: Registering, next_steps: tuple[str, ...]) -> Registration:
         registration = registering.wait_for_registration(self._wish.wait_seconds)
@@ -131,6 +139,7 @@ class Wizard:
             webhook_secret_path=files.webhook_secret.name,
             client_id=app.client_id,
             client_secret_path=files.client_secret.name,
+            public_url=public_url_of(self._wish.webhook_url),
         )
         write_config(files, answers)
         if app.webhook_secret is None:  # GitHub made none, as for a webhook that is not active

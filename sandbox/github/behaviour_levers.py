@@ -43,6 +43,10 @@ class BehaviourLevers(Levers):
         """Every deployment with its statuses, oldest first."""
         return self._state.deployments.all()
 
+    def now(self) -> float:
+        """Return what time GitHub has."""
+        return self._state.clock()
+
     @property
     def clock_skew(self) -> float:
         """How many seconds GitHub's clock is ahead of ours."""

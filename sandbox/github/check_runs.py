@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 PLAIN_FIELDS = ("name", "details_url", "external_id", "started_at", "completed_at")
@@ -49,8 +49,12 @@ class CheckSuite:
 
 @dataclass
 class CheckRuns:
-    """Every check run, and the suite that those of one App and commit share."""
+    """Every check run, and the suite that those of one App and commit share.
 
+    *on_written* sees each as it is written, before anybody else does.
+    """
+
+    on_written: Callable[[CheckRun], None] = lambda _run: None
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(900_001))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _by_id: dict[int, CheckRun] = field(default_factory=dict)
@@ -98,14 +102,17 @@ class CheckRuns:
                 started_at=now,
                 details_url=details_url,
             )
-            self._by_id[blank.id] = written(blank, fields, now)
-            return self._by_id[blank.id]
+            return self._keep(written(blank, fields, now))
 
     def update(self, check_run_id: int, fields: Mapping[str, object], *, now: str) -> CheckRun:
         """Write valid *fields* over a check run."""
         with self._lock:
-            self._by_id[check_run_id] = written(self._by_id[check_run_id], fields, now)
-            return self._by_id[check_run_id]
+            return self._keep(written(self._by_id[check_run_id], fields, now))
+
+    def _keep(self, run: CheckRun) -> CheckRun:
+        self.on_written(run)
+        self._by_id[run.id] = run
+        return run
 
     def find(self, check_run_id: int) -> CheckRun | None:
         return self._by_id.get(check_run_id)

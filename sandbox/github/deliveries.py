@@ -18,6 +18,7 @@ import requests
 
 TIMEOUT = 10  # seconds
 RETENTION = 3 * 24 * 3600  # seconds; then GitHub neither shows nor repeats a delivery
+ENTERPRISE_RETENTION = 7 * 24 * 3600  # of Enterprise Server
 MAX_PAYLOAD = 25 * 1024 * 1024  # bytes; GitHub drops a bigger event without a trace
 CONNECTION_FAILED = (502, "failed to connect to host")
 TIMED_OUT = (504, "timed out")
@@ -63,6 +64,7 @@ class Deliveries:
     """The queue of events to deliver, the thread that does it, and the log."""
 
     def __init__(self, hook: Hook, clock: Callable[[], float]) -> None:
+        self.retention = RETENTION  # a test may change it
         self._hook = hook
         self._clock = clock
         self._ids = itertools.count(1_000_001)
@@ -109,7 +111,7 @@ class Deliveries:
 
     def retained(self) -> list[Delivery]:
         """Return the attempts that GitHub has not forgotten yet, oldest first."""
-        since = self._clock() - RETENTION
+        since = self._clock() - self.retention
         return [one for one in self.log() if one.delivered_at > since]
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sandbox.github import git, representations
 from sandbox.github.announcements import announce_repository
@@ -19,6 +19,10 @@ class RepositoryLevers(Levers):
     def check_runs(self) -> list[CheckRun]:
         """Every check run as it is now, oldest first."""
         return self._state.check_runs.all()
+
+    def watch_check_runs(self, watcher: Callable[[CheckRun], None]) -> None:
+        """Show *watcher* every check run at the moment at which an App writes it."""
+        self._state.check_runs.on_written = watcher
 
     def add_repository(
         self, full_name: str, *, private: bool = True, default_branch: str = "main"
@@ -75,6 +79,12 @@ class RepositoryLevers(Levers):
         hosted = self._hosted(full_name)
         hosted.archived = True
         announce_repository(self._state, hosted, "archived")
+
+    def unarchive_repository(self, full_name: str) -> None:
+        """End that; sends `repository.unarchived`."""
+        hosted = self._hosted(full_name)
+        hosted.archived = False
+        announce_repository(self._state, hosted, "unarchived")
 
     def rerequest(self, check_run_id: int) -> None:
         """Press "Re-run" on one check run; it stays as it is, and its App is told."""

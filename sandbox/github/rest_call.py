@@ -90,8 +90,8 @@ class Call:
 
     def moved(self, hosted: Hosted) -> ApiError:
         """Return the answer that leads from a former name to the repository's id."""
-        path = self.request.url.path.partition("/repos/")[2]
-        rest = "/".join(path.split("/")[2:])
+        path = self.request.scope["raw_path"].decode("ascii").partition("/repos/")[2]
+        rest = "/".join(path.split("/")[2:])  # quoted, as it came
         query = f"?{self.request.url.query}" if self.request.url.query else ""
         url = f"{self.state.url}/api/v3/repositories/{hosted.repository.id}"
         location = f"{url}/{rest}{query}" if rest else url + query

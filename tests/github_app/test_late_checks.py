@@ -5,11 +5,13 @@ import time
 import sqlalchemy as sa
 
 from github_app import branches, late_checks, stragglers
+from github_app import tables as tables_of
 from github_app.branches import BranchPush
 from github_app.check_run import CheckRun
 from github_app.late_checks import LateChecks
 from github_app.owing import Behind
 from github_app.tables import late_checks as rows
+from github_app.tables import workers
 from promotion.errors import PromotionError
 from promotion.git_folder import GitFolder
 from promotion.push import Push
@@ -44,9 +46,13 @@ class InMemoryReports:
         self.shown.append((tuple(names), run.title, completed))
 
 
-def a_writer(tables):
+def a_writer(tables, worker="local"):
     reports = InMemoryReports()
-    return LateChecks(tables, reports, lambda repository, installation: None), reports
+    return LateChecks(tables, reports, no_access, worker=worker), reports
+
+
+def no_access(_repository, _installation):
+    return None
 
 
 def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
@@ -134,3 +140,76 @@ def test_a_branch_that_was_never_pushed_has_no_newest_push(tables):
     with tables.connect() as reader:
         assert branches.current(reader, 7, "refs/heads/main") is None
         assert branches.of_commit(reader, 7, HEAD) is None
+
+
+def test_what_a_process_died_over_is_written_by_the_next_at_once(tables):
+    with tables.begin() as tx:
+        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+        tx.execute(rows.update().values(taken_by="worker that died"))
+
+    writer, reports = a_writer(tables)
+    writer.write_all()
+
+    assert len(reports.shown) == 1
+    assert waiting(tables) == []
+
+
+def test_what_a_living_worker_writes_is_left_to_it(tables):
+    with tables.begin() as tx:
+        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+        tx.execute(workers.insert(), {"id": "another", "expires": time.time() + 60})
+        tx.execute(rows.update().values(taken_by="another"))
+
+    writer, reports = a_writer(tables)
+    writer.write_all()
+
+    assert reports.shown == []
+    assert [row.taken_by for row in waiting(tables)] == ["another"]
+
+
+def a_branch(tx, *, newest, promoted):
+    row = dict.fromkeys(("before", "after"), "b" * 40)
+    row.update(repository_id=7, ref="refs/heads/main", repository="octo-org/etl", received_at=1.0)
+    row.update(repository_url="https://github.com/octo-org/etl", newest=newest, promoted=promoted)
+    tx.execute(tables_of.branches.insert(), row)
+
+
+def a_report(tx, workspace, *, seq):
+    row = {"seq": seq, "repository_id": 7, "ref": "refs/heads/main", "workspace": workspace}
+    row.update(host="", repository="octo-org/etl", after="b" * 40, cause="push", at=1.0)
+    tx.execute(tables_of.reports.insert(), {**row, "stays": b"", "blind_spots": b""})
+
+
+def test_a_push_overtaken_during_a_promotion_says_so_in_every_workspace(tables):
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=3)
+        a_report(tx, "dev", seq=3)
+        a_report(tx, "prod", seq=3)
+        a_report(tx, "dev", seq=5)  # the promotion has yet to tell of the other
+        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+
+    writer, reports = a_writer(tables)
+    writer.write_all()
+
+    [(names, *_)] = reports.shown
+    assert sorted(names) == ["Brickpush / dev", "Brickpush / prod"]
+
+
+def test_a_push_overtaken_during_the_first_promotion_waits_for_its_end(tables):
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=0)
+        a_report(tx, "dev", seq=5)
+        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+    writer, reports = a_writer(tables)
+    writer.write_all()
+    shown_early = list(reports.shown)
+
+    with tables.begin() as tx:
+        a_report(tx, "prod", seq=5)
+        tx.execute(tables_of.branches.update().values(promoted=5))
+        tx.execute(rows.update().values(not_before=0))
+    writer.write_all()
+
+    assert shown_early == []
+    [(names, *_)] = reports.shown
+    assert sorted(names) == ["Brickpush / dev", "Brickpush / prod"]

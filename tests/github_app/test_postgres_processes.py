@@ -13,7 +13,8 @@ from cluster import Cluster
 from postgres import CAREFUL, CARELESS
 from running import wait_until
 
-from github_app.row_lease import EXIT_CODE, TTL_SECONDS
+from github_app.lease import TTL_SECONDS
+from github_app.row_lease import EXIT_CODE
 
 TAKE_OVER_SECONDS = 10.0
 SECONDS = 60

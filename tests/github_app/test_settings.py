@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from github_app.settings import AZURE_NAMES, load_settings, read_secret, webhook_secrets
+from github_app.secret_files import read_secret, webhook_secrets
+from github_app.settings import AZURE_NAMES, load_settings
 from promotion.errors import ConfigError
 
 FILE = """

@@ -6,7 +6,7 @@ import pytest
 
 from github_app.__main__ import main
 from github_app.settings import load_settings
-from github_app.setup.questions import webhook_address
+from github_app.setup.typed import webhook_address
 from promotion.errors import ConfigError
 from sandbox.sandbox import Options, open_sandbox
 

@@ -151,12 +151,11 @@ def test_a_steady_stream_starves_nobody(sandbox, service):
 
 
 def test_a_duplicate_does_nothing(sandbox, service):
-    chain = commits(sandbox, 1)
+    chain, finished = commits(sandbox, 1), counted(service, FINISHED)
     [body] = pushes(sandbox, chain)
     post(sandbox, service, body, guid="one-event")
     wait_for_heads(sandbox, chain[-1], "main")
-    completed(sandbox, chain[-1])
-    settled(service)
+    wait_until(lambda: counted(service, FINISHED) > finished, what="the end of the promotion")
     before, finished = patches(sandbox, "main"), counted(service, FINISHED)
 
     answer = post(sandbox, service, body, guid="one-event")

@@ -9,6 +9,7 @@ from app_world import (
     commit,
     completed,
     counted,
+    delivered,
     fill,
     heads,
     post,
@@ -38,14 +39,6 @@ def service(sandbox):
 @pytest.fixture
 def developer(sandbox, tmp_path):
     return Developer(sandbox, tmp_path / "clone")
-
-
-def delivered(sandbox, event, action):
-    def found():
-        told = [d for d in sandbox.github.deliveries if (d.event, d.action) == (event, action)]
-        return told and all(each.status == "OK" for each in told)
-
-    wait_until(found, what=f"{event}.{action}")
 
 
 def test_a_renamed_repository_keeps_its_git_folders(sandbox, service):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from app_world import (
     FAST,
@@ -12,7 +15,7 @@ from app_world import (
     settled,
     wait_for_heads,
 )
-from running import running_service
+from running import environment, running_service, wait_until
 
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -62,7 +65,9 @@ def test_tokens_are_kept_and_narrow_and_two_pushes_need_no_more_of_them(sandbox,
     sha = push(sandbox, service)
     completed(sandbox, sha)
     settled(service)
-    kinds = {tuple(sorted(t.permissions.items())) for t in sandbox.github.issued_tokens}
+    issued = sandbox.github.issued_tokens
+    kinds = {tuple(sorted(t.permissions.items())) for t in issued}
+    narrow = [t for t in issued if t.permissions.keys() & {"contents", "checks"}]
     count = len(sandbox.github.issued_tokens)
 
     sha = push(sandbox, service)
@@ -70,6 +75,8 @@ def test_tokens_are_kept_and_narrow_and_two_pushes_need_no_more_of_them(sandbox,
     settled(service)
 
     assert len(sandbox.github.issued_tokens) == count
+    assert {t.repository_ids for t in narrow} == {(sandbox.github.repository(world.MAIN).id,)}
+    assert len(narrow) == 2  # one reads, one reports, for both workspaces
     assert kinds <= {
         (("contents", "read"), ("metadata", "read")),
         (("checks", "write"), ("metadata", "read")),
@@ -96,4 +103,28 @@ def test_an_app_that_was_installed_anew_is_found_again(sandbox, service):
 
     wait_for_heads(sandbox, sha)
     assert conclusions(sandbox, sha) == {"success"}
-    assert "github.installed_anew" in service.log.read_text()
+    assert "github.found_again" in service.log.read_text()
+
+
+def test_no_delivery_is_refused_while_the_webhook_secret_is_rotated(sandbox, service):
+    github, old = sandbox.github, sandbox.github.webhook_secret
+
+    def rotate(*options):
+        """Rotate while GitHub delivers one event after the other."""
+        program = (sys.executable, "-I", "-m", "github_app", "rotate", "webhook-secret")
+        where = ("--config", str(sandbox.config_path), "--url", service.url)
+        with subprocess.Popen((*program, *where, *options), env=environment()) as process:
+            while process.poll() is None:
+                told = len(github.deliveries)
+                github.ping()
+                wait_until(lambda told=told: len(github.deliveries) > told, what="a delivery")
+        return process.returncode
+
+    begun, between = rotate(), github.webhook_secret
+    finished = rotate("--finish")
+    sha = push(sandbox, service)
+
+    assert (begun, finished) == (0, 0)
+    assert github.webhook_secret == between != old
+    assert {delivery.status for delivery in github.deliveries} == {"OK"}
+    wait_for_heads(sandbox, sha)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
+import stat
 import subprocess
 import sys
 import zipfile
@@ -12,7 +14,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from browser.setup_process import Setup
+from form_browser import Browser
 from running import environment
+
+from github_app.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +79,68 @@ def test_an_empty_sandbox_over_plain_http_has_repositories_and_no_git_folders(se
     assert ready["github"]["url"].startswith("http://")
     assert [repos(place) for place in ready["workspaces"]] == [{}, {}]
     assert head.status_code == 200
+
+
+def test_a_sandbox_without_an_app_has_the_same_keys_and_nothing_behind_those_of_the_app(serve):
+    _, ready = serve("--no-app", "--http", "--empty")
+
+    missing = {name for name, value in ready["github"].items() if value is None}
+    assert missing == {
+        *("app_id", "client_id", "private_key_path", "webhook_secret", "installation_id"),
+    }
+    assert set(ready) == {"github", "workspaces", "ca_path", "config_path"}
+    assert ready["config_path"] is None
+    secret = Path(ready["ca_path"]).with_name("dev.secret")
+    assert secret.read_text() == ready["workspaces"][0]["client_secret"]
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_a_sandbox_without_an_app_takes_no_address_for_its_webhooks(tmp_path):
+    ran = subprocess.run(
+        (
+            *(sys.executable, "-m", "sandbox", "serve", "--dir", str(tmp_path / "box")),
+            *("--no-app", "--hook", "http://127.0.0.1:9/webhooks/github"),
+        ),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == 2
+    assert "--hook is the App's" in ran.stderr
+
+
+def test_setup_is_rehearsed_against_a_sandbox_without_an_app(serve, tmp_path):
+    _, ready = serve("--no-app", "--empty", "--http")
+    github, place, ca_path = ready["github"], ready["workspaces"][0], ready["ca_path"]
+    (tmp_path / "here").mkdir()
+    setup = Setup(
+        tmp_path / "here",
+        *("--github-url", github["url"], "--ca-file", ca_path, "--organization", "octo-org"),
+        *("--webhook-url", "http://127.0.0.1:9", "--workspace-host", place["host"]),
+        *("--tenant-id", place["tenant_id"], "--client-id", place["client_id"]),
+        *("--client-secret-file", str(Path(ca_path).with_name("dev.secret"))),
+        *("--authority-host", place["authority"].rpartition("/")[0]),
+    )
+
+    with contextlib.closing(setup), requests.Session() as session:
+        browser = Browser(session, ca_path)
+        asked = browser.submit(browser.get(setup.url))
+        back = browser.submit(asked, name="A rehearsal")
+        shown = browser.get(back.headers["Location"])
+        page = browser.get(f"{github['url']}/apps/a-rehearsal/installations/new")
+        browser.submit(page, target_id="octo-org")
+        browser.get(f"{setup.url.partition('/start')[0]}/stage?shown=installed")
+        code = setup.end()
+    settings = load_settings(tmp_path / "here" / "brickpush.toml", {})
+
+    assert "Install the App" in shown.text
+    assert (code, "Installed on octo-org." in setup.said) == (0, True), setup.said
+    assert settings.github.url == github["url"]
+    assert settings.workspaces["dev"].host == place["host"]
+    assert "A rehearsal" in setup.said
 
 
 def test_the_demo_ends_with_every_git_folder_at_the_commit():

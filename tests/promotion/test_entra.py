@@ -44,6 +44,13 @@ def stand_in(tmp_path_factory):
     listener.close()
 
 
+@pytest.fixture
+def faults(stand_in):
+    """Those of the stand-in, of which none is left for the next test."""
+    yield stand_in.faults
+    stand_in.faults.clear()
+
+
 @pytest.fixture(scope="module")
 def key():
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -273,3 +280,31 @@ def test_an_entra_that_is_away_is_no_refusal(stand_in, sign_in):
 
     with pytest.raises(UnreachableError, match="check the network and the proxy"):
         sign_in(principal).authorization()
+
+
+@pytest.mark.parametrize("path", ["*/openid-configuration", "*/token"])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        pytest.param({"status": 503}, "got no answer", id="503"),
+        pytest.param({"status": "html"}, "got no answer", id="a gateway's page"),
+        pytest.param({"status": "half"}, "got no answer", id="half an answer"),
+        pytest.param({"status": "reset"}, "got no answer", id="a reset connection"),
+        pytest.param(
+            {"status": 200, "body": "<p>Sign in to the Wi-Fi, Ada</p>"},
+            "was answered without JSON",
+            id="another's page",
+        ),
+        pytest.param({"status": 200, "body": ""}, "was answered without JSON", id="nothing"),
+    ],
+)
+def test_an_entra_that_answers_with_nothing_of_use_is_no_refusal(
+    stand_in, sign_in, faults, caplog, path, fault, words
+):
+    entra = sign_in(principal_with(stand_in))
+    faults.add(path=path, times=None, **fault)
+
+    with pytest.raises(UnreachableError, match=words):
+        entra.authorization()
+
+    assert "Ada" not in caplog.text

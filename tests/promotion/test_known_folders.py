@@ -73,6 +73,17 @@ def test_one_refresh_serves_all_pushes_of_a_minute():
     assert surveys.count == 2
 
 
+def test_a_survey_from_a_time_to_come_is_not_fresh():
+    surveys, now = Surveys(), [3600.0]
+    known = KnownFolders(surveys, Notes(), lambda: now[0])
+    known.refreshed()
+
+    now[0] = 0.0  # the clock was set back
+    known.refreshed()
+
+    assert surveys.count == 2
+
+
 def test_pushes_at_the_same_time_share_a_refresh():
     surveys = Surveys()
     known = KnownFolders(surveys, Notes(SEEN), lambda: 0.0)

@@ -14,10 +14,10 @@ from builders import (
     an_api_error,
 )
 
-from promotion.errors import TimedOutError, UnreachableError
+from promotion.errors import BrokenAnswerError, TimedOutError, UnreachableError
 from promotion.outcome import Conclusion
 from promotion.plan import Destination
-from promotion.promote import WATCH_SECONDS, Promoter, nobody_knows
+from promotion.promote import STALE_SECONDS, WATCH_SECONDS, Promoter, nobody_knows
 from promotion.rules import OnConflict, Rule
 
 
@@ -42,8 +42,8 @@ def a_promoter(folders, *, contains=nobody_knows, clock=None, access=None):
     return Promoter(folders, clock or StillClock(), access or StoredAccess(), contains)
 
 
-def ends(folders, **options):
-    outcome = a_promoter(folders, **options).promote(a_decision())
+def ends(folders, *, known=None, **options):
+    outcome = a_promoter(folders, **options).promote(a_decision(known))
     return outcome.conclusion, outcome.reason
 
 
@@ -139,17 +139,65 @@ def test_an_update_without_an_answer_is_watched_and_never_sent_again():
     assert len(folders.updates) == 1
 
 
-def test_an_update_that_never_ends_has_timed_out():
+@pytest.mark.parametrize("known_at", [OLD, None])  # what is remembered has no commit
+def test_an_update_that_never_ends_has_timed_out(known_at):
     folders, clock = InMemoryFolders(a_folder()), StillClock()
     folders.errors = [TimedOutError("PATCH gave no answer within 600 s")]
 
-    conclusion, reason = ends(folders, clock=clock)
+    conclusion, reason = ends(folders, known=a_folder(head_commit_id=known_at), clock=clock)
 
     assert (conclusion, reason) == (
         Conclusion.TIMED_OUT,
         "Databricks did not finish within 10 minutes",
     )
     assert clock.now >= WATCH_SECONDS
+
+
+def test_a_first_look_without_an_answer_is_no_update_to_watch():
+    folders, clock = InMemoryFolders(a_folder()), StillClock()
+
+    def answer_nothing():
+        raise TimedOutError("GET https://dev gave no answer within 65 s")
+
+    folders.before_read = answer_nothing
+
+    assert ends(folders, clock=clock) == (
+        Conclusion.FAILURE,
+        "GET https://dev gave no answer within 65 s",
+    )
+    assert (folders.updates, clock.now) == ([], 0)
+
+
+def test_an_update_whose_answer_was_lost_is_looked_at():
+    folders = InMemoryFolders(a_folder(head_commit_id=OLD))
+    folders.errors = [BrokenAnswerError("PATCH https://dev failed: the connection was reset")]
+    reads = iter(range(100))
+
+    def finish_later():
+        if next(reads) == 2:
+            folders.folders[a_folder().id] = a_folder(head_commit_id=NEW)
+
+    folders.before_read = finish_later
+
+    assert ends(folders, known=a_folder(head_commit_id=None)) == (
+        Conclusion.SUCCESS,
+        "at 0000000",
+    )
+    assert len(folders.updates) == 1
+
+
+def test_an_update_that_was_lost_itself_has_failed():
+    folders, clock = InMemoryFolders(a_folder()), StillClock()
+    folders.errors = [BrokenAnswerError("PATCH https://dev failed: the connection was reset")]
+
+    outcome = a_promoter(folders, clock=clock).promote(a_decision(a_folder(head_commit_id=None)))
+
+    assert (outcome.conclusion, outcome.reason, outcome.after) == (
+        Conclusion.FAILURE,
+        "PATCH https://dev failed: the connection was reset",
+        OLD,
+    )
+    assert STALE_SECONDS <= clock.now < WATCH_SECONDS
 
 
 def test_a_folder_deleted_during_its_update_is_said_to_be_deleted():

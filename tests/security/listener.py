@@ -10,7 +10,10 @@ import threading
 
 @contextlib.contextmanager
 def listener(*, status=200, headers=(), certificate=None):
-    """Yield the server's URL, and the list of (request line, headers) that it gets."""
+    """Yield the server's URL, and the list of (request line, headers) that it gets.
+
+    *headers* are sent with each answer; a function is told which one it is.
+    """
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,7 +21,7 @@ def listener(*, status=200, headers=(), certificate=None):
             seen.append((self.requestline, dict(self.headers)))
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(status)
-            for name, value in headers:
+            for name, value in headers(len(seen)) if callable(headers) else headers:
                 self.send_header(name, value)
             self.send_header("Content-Length", "2")
             self.end_headers()

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from security.listener import listener
 
 from github_app.settings import EntraSettings, GitHubSettings, WorkspaceSettings
-from github_app.setup.questions import webhook_address
+from github_app.setup.typed import webhook_address
 from hooks.identity.candidates import candidates
 from hooks.identity.connection import workspace_url
 from hooks.settings import Settings
@@ -32,8 +32,13 @@ NO_HOST = [
 ]
 
 
-def api(url, ca_path=None):
-    return Http(url, session=open_session(ca_path), authorization=lambda: f"Bearer {TOKEN}")
+def api(url, ca_path=None, **more):
+    session = open_session(ca_path)
+    return Http(url, session=session, authorization=lambda: f"Bearer {TOKEN}", **more)
+
+
+def in_turn(*locations):
+    return lambda number: [("Location", locations[number - 1])]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -42,10 +47,35 @@ def test_no_redirect_takes_a_token_to_another_host(status, method):
     with (
         listener() as (elsewhere, stolen),
         listener(status=status, headers=[("Location", elsewhere)]) as (url, _),
-        pytest.raises(ApiError, match="a redirect, which is not followed"),
+        pytest.raises(ApiError, match=f"a redirect to {elsewhere}, which is not followed"),
     ):
         api(url).call(method, "/api/2.0/repos", json={})
 
+    assert stolen == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+def test_no_redirect_takes_a_token_of_githubs_to_another_host(status, method):
+    with (
+        listener() as (elsewhere, stolen),
+        listener(status=status, headers=[("Location", f"{elsewhere}/repositories/7")]) as (url, _),
+        pytest.raises(ApiError, match=f"a redirect to {elsewhere}, which is not followed"),
+    ):
+        api(url, follows_redirects=True).call(method, "/repos/octo-org/etl", json={})
+
+    assert stolen == []
+
+
+def test_a_second_redirect_takes_no_token_to_another_host_either():
+    with (
+        listener() as (elsewhere, stolen),
+        listener(status=301, headers=in_turn("/repositories/7", elsewhere)) as (url, seen),
+        pytest.raises(ApiError, match=f"a redirect to {elsewhere}, which is not followed"),
+    ):
+        api(url, follows_redirects=True).call("GET", "/repos/octo-org/etl")
+
+    assert [line.split()[1] for line, _ in seen] == ["/repos/octo-org/etl", "/repositories/7"]
     assert stolen == []
 
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import requests
+from running import wait_until
 
 REPOS = "/api/2.0/repos"
 
@@ -99,3 +100,47 @@ def test_answers_can_take_time(workspace, api, folder_id):
 
     assert updated - started >= 0.3
     assert time.monotonic() - updated >= 0.1
+
+
+def test_a_body_can_end_in_the_middle(workspace, api, folder_id):
+    workspace.faults.add(path=f"{REPOS}/*", status="half")
+
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        api.get(f"{REPOS}/{folder_id}")
+
+    assert workspace.requests[-1].status == 200
+    assert api.get(f"{REPOS}/{folder_id}").json()["id"] == folder_id
+
+
+def test_the_right_answer_can_be_late_and_what_was_asked_is_done_all_the_same(
+    workspace, api, remote, folder_id
+):
+    workspace.faults.add(method="PATCH", status="late", seconds=3)
+    workspace.faults.add(path=REPOS, status="late", seconds=0.2)
+
+    with pytest.raises(requests.ReadTimeout):
+        api.update(folder_id, branch="main", timeout=1)
+    started = time.monotonic()
+    listed = api.get(REPOS)
+    seconds = time.monotonic() - started
+
+    wait_until(lambda: workspace.folder("/Repos/team/etl").head_commit_id == remote.new)
+    assert listed.status_code == 200
+    assert seconds >= 0.2
+
+
+def test_a_part_of_the_requests_is_struck_the_same_for_the_same_seed(workspace, api):
+    def statuses():
+        workspace.faults.clear()
+        some = workspace.faults.add(path=REPOS, status=503, times=None, rate=0.3, seed=7)
+        rest = workspace.faults.add(path=REPOS, status=429, times=2)
+        seen = [api.get(REPOS).status_code for _ in range(40)]
+        assert (seen.count(503), seen.count(429)) == (some.hits, rest.hits)
+        return seen
+
+    first, second = statuses(), statuses()
+
+    assert first == second
+    assert 4 <= first.count(503) <= 20
+    assert first.count(429) == 2
+    assert 200 in first

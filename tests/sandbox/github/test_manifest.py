@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
-from html import unescape
 
 import jwt
 import pytest
 import requests
+from form_browser import Browser
 
 from sandbox.github.manifest import ManifestInvalidError, read_manifest
 from sandbox.github.server import GitHub
@@ -26,33 +26,6 @@ GOOD = {
     "default_permissions": {"contents": "read", "checks": "write"},
     "default_events": ["push", "repository"],
 }
-
-
-class Browser:
-    """A browser without scripts: it fills in forms and follows nothing by itself."""
-
-    def __init__(self, session: requests.Session, ca_path: str) -> None:
-        self._session = session
-        self._ca_path = ca_path
-
-    def post(self, url: str, **fields: object) -> requests.Response:
-        return self._session.post(
-            url, data=fields, verify=self._ca_path, timeout=20, allow_redirects=False
-        )
-
-    def get(self, url: str) -> requests.Response:
-        return self._session.get(url, verify=self._ca_path, timeout=20)
-
-    def submit(self, shown: requests.Response, **typed: object) -> requests.Response:
-        """Press the only button of the page."""
-        [action] = re.findall(r'<form method="post" action="([^"]*)"', shown.text)
-        inputs = re.findall(r'<input ([^>]*)name="([^"]*)" value="([^"]*)"([^>]*)', shown.text)
-        filled = {
-            name: unescape(value)
-            for before, name, value, after in inputs
-            if not re.search("radio|checkbox", before) or "checked" in after
-        }
-        return self.post(unescape(action), **{**filled, **typed})
 
 
 @pytest.fixture
@@ -123,7 +96,7 @@ def test_the_stand_in_is_that_app_from_then_on(bare, browser, clock, until):
 
     path = f"/app/installations/{landed['installation_id']}"
     found = requests.get(
-        bare.api_url + path, headers=headers, verify=browser._ca_path, timeout=20
+        bare.api_url + path, headers=headers, verify=browser.ca_path, timeout=20
     ).json()
 
     assert where == "http://127.0.0.1:9/installed"

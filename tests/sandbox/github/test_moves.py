@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 OLD = "/repos/octo-org/etl"
 
 
@@ -24,6 +26,18 @@ def test_the_old_name_leads_to_the_id_over_rest(github, rest):
     assert found.json()["id"] == installation_id
     assert rest("GET", OLD).status_code == 404
     assert rest("GET", OLD, token=token).json()["full_name"] == "octo-org/jobs"
+
+
+def test_what_follows_the_old_name_is_led_on_as_it_came(github, rest):
+    branch = "größe/a+b%20"
+    github.add_repository("octo-org/etl")
+    head = github.commit("octo-org/etl", branch, {"a": "1"}, "Begin")
+    github.rename_repository("octo-org/etl", "jobs")
+
+    found = rest("GET", f"{OLD}/git/ref/heads/{quote(branch)}", token=github.user_token())
+
+    assert [answer.status_code for answer in (*found.history, found)] == [301, 200]
+    assert found.json()["object"]["sha"] == head
 
 
 def test_the_old_name_leads_on_in_git(story):

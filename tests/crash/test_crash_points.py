@@ -1,0 +1,93 @@
+"""Kill the service with SIGKILL at chosen calls and commits; the long form tries every one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import sys
+
+import pytest
+from crash_scenario import Point, Process, Scenario
+
+KINDS = ("call", "commit")
+WHENS = ("before", "after")
+STEP = int(os.environ.get("BRICKPUSH_CRASH_STEP", "1"))  # 7: every seventh point, for a first look
+
+
+@pytest.fixture
+def scenario(sandbox, tmp_path, database):
+    return Scenario(sandbox, tmp_path / "clone", **database)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(Point("call", 61, "after"), id="call"),
+        pytest.param(Point("commit", 33, "before"), id="commit"),
+    ],
+)
+def test_a_death_loses_nothing_and_tells_nothing_untrue(scenario, point):
+    assert scenario.killed_at(point)
+
+    assert scenario.witness.successes > 0
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_point(scenario, kind, when, say):
+    kills = 0
+    for number in itertools.count(1, STEP):
+        if not scenario.killed_at(Point(kind, number, when)):
+            break
+        kills += 1
+
+    seconds = scenario.recovery_seconds
+    say(
+        f"{kills} kills, {scenario.pushes} pushes, {scenario.witness.successes} successes, "
+        f"lost 0, untrue 0; recovered within {statistics.median(seconds):.1f} s (median), "
+        f"{max(seconds):.1f} s (most)"
+    )
+    assert kills > 50 // STEP
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_a_death_while_the_tables_are_made(sandbox, new_database, number):
+    assert not survives_start(sandbox, new_database(), number, "before")
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("when", WHENS)
+def test_every_commit_of_the_first_start(sandbox, new_database, when, say):
+    kills = 0
+    while not survives_start(sandbox, new_database(), kills + 1, when):
+        kills += 1
+
+    say(f"{kills} kills before the service listened; each next start listened")
+    assert kills > 3
+
+
+def survives_start(sandbox, database, number, when):
+    """Start on a new database; where that dies, the next start must listen. Say if it lived."""
+    first = Process(sandbox, Point("commit", number, when), **database)
+    listened = first.url is not None
+    first.close()
+    if not listened:
+        second = Process(sandbox, None, **database)
+        second.close()
+        assert second.url is not None, (sandbox.directory / "service.log").read_text()
+    return listened
+
+
+@pytest.fixture
+def say(request, capsys):
+    """Return a function that prints a line for the reader of the long form."""
+
+    def say(text):
+        with capsys.disabled():
+            sys.stdout.write(f"\n  {request.node.callspec.id}: {text}\n")
+
+    return say

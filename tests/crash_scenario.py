@@ -1,0 +1,199 @@
+"""Real pushes to a service that is killed and started again, and what must be true at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from running import Developer, environment, wait_until
+
+from sandbox import world
+from sandbox.github.check_runs import CheckRun
+from sandbox.sandbox import Sandbox
+
+DYING = Path(__file__).with_name("crash") / "dying_service.py"
+BRANCHES = ("main", "dev")
+SETTLE_SECONDS = 60.0
+QUICK = {
+    "BRICKPUSH_GITHUB__DELIVERY_LOG_SECONDS": "1",
+    "BRICKPUSH_GITHUB__WRITE_SECONDS": "0",
+    "BRICKPUSH_LEASE_SECONDS": "2",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a process dies."""
+
+    kind: str  # call | commit
+    number: int
+    when: str  # before | after
+
+
+class Process:
+    """`brickpush serve`, which may die before it listens."""
+
+    def __init__(self, sandbox: Sandbox, point: Point | None, **environ: str):
+        program = ("-I", "-m", "github_app")
+        if point is not None:
+            program = (str(DYING), point.kind, str(point.number), point.when)
+        with (sandbox.directory / "service.log").open("a") as errors:
+            self._process = subprocess.Popen(
+                (
+                    *(sys.executable, *program, "serve", "--config", str(sandbox.config_path)),
+                    *("--port", "0"),
+                ),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment(PYTHONPATH=str(DYING.parents[2]), **QUICK, **environ),
+                cwd=sandbox.directory,
+            )
+        line = self._process.stdout.readline()
+        self.url = line.split()[-1] if line.startswith("brickpush: listening on ") else None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def dead(self) -> bool:
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@dataclass
+class Witness:
+    """Sees every success at the moment at which GitHub is told of it, and looks whether it is so.
+
+    *history* has the commits of what is followed, oldest first, and *paths* the Git folders that
+    follow it, the same in every workspace.
+    """
+
+    sandbox: Sandbox
+    history: dict[str, list[str]]
+    paths: dict[str, list[str]]
+    successes: int = 0
+    untrue: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, run: CheckRun) -> None:
+        if run.conclusion != "success":
+            return
+        with self._lock:
+            self.successes += 1
+        followed = next(name for name, commits in self.history.items() if run.head_sha in commits)
+        commits = self.history[followed]
+        older = set(commits[: commits.index(run.head_sha)])
+        workspace = self.sandbox.workspace(run.name.removeprefix("Brickpush / "))
+        for path in self.paths[followed]:
+            if workspace.folder(path).head_commit_id in older:
+                self.untrue.append(f"{run.name} of {run.head_sha}: {path}")
+
+
+class Scenario:
+    """A developer who pushes to two branches, and two workspaces that follow them."""
+
+    def __init__(self, sandbox: Sandbox, directory: Path, **environ: str):
+        self.sandbox, self.environ = sandbox, environ
+        for workspace in sandbox.workspaces:
+            for branch in BRANCHES:
+                repository = sandbox.github.repository(world.MAIN)
+                workspace.add_git_folder(
+                    f"/Repos/ada/{branch}",
+                    repository.clone_url,
+                    branch=branch,
+                    source=repository.path,
+                )
+        self.developer = Developer(sandbox, directory)
+        self.developer.git("branch", "dev", "origin/dev")
+        self.history = {
+            branch: self.developer.git("rev-list", "--reverse", branch).split()
+            for branch in BRANCHES
+        }
+        paths = {branch: [f"/Repos/ada/{branch}"] for branch in BRANCHES}
+        self.witness = Witness(sandbox, self.history, paths)
+        sandbox.github.watch_check_runs(self.witness)
+        self.pushes = 0
+        self.recovery_seconds: list[float] = []
+
+    def commit(self, branch: str) -> str:
+        self.developer.git("checkout", "-q", branch)
+        sha = self.developer.commit(f"jobs/{branch}.py")
+        self.history[branch].append(sha)
+        return sha
+
+    def push(self) -> list[str]:
+        """Push two branches at once, and one of them again; return the pushed commits."""
+        first = [self.commit(branch) for branch in BRANCHES]
+        self.developer.push("origin", *BRANCHES)
+        second = self.commit("main")
+        self.developer.push("origin", "main")
+        self.pushes += 3
+        return [*first, second]
+
+    @contextlib.contextmanager
+    def running(self, point: Point | None = None):
+        process = Process(self.sandbox, point, **self.environ)
+        try:
+            if process.url is not None:
+                self.sandbox.github.hook_url = f"{process.url}/webhooks/github"
+            yield process
+        finally:
+            process.close()
+
+    def killed_at(self, point: Point) -> bool:
+        """Push to a service that dies at *point*, start it again, and check all; say if it died."""
+        with self.running(point) as dying:
+            pushed = self.push()
+            wait_until(
+                lambda: dying.dead or self.settled(pushed),
+                seconds=SETTLE_SECONDS,
+                what=f"a death at {point}, or the end of the work",
+            )
+            died = dying.dead
+        if died:
+            started = time.monotonic()
+            with self.running():
+                wait_until(
+                    lambda: self.settled(pushed),
+                    seconds=SETTLE_SECONDS,
+                    what=f"all check runs after a death at {point}",
+                )
+            self.recovery_seconds.append(time.monotonic() - started)
+        self.check(pushed)
+        return died
+
+    def settled(self, pushed: list[str]) -> bool:
+        runs = self.runs_on(pushed)
+        ended = {(r.head_sha, r.name) for r in runs if r.status == "completed"}
+        return len(ended) == len(pushed) * len(self.sandbox.workspaces)
+
+    def runs_on(self, pushed: list[str]) -> list[CheckRun]:
+        return [run for run in self.sandbox.github.check_runs if run.head_sha in pushed]
+
+    def check(self, pushed: list[str]) -> None:
+        """Nothing is lost, nothing doubled, nothing said that is not so."""
+        wrong = [
+            f"{workspace.name}{folder.path} is at {folder.head_commit_id}"
+            for workspace in self.sandbox.workspaces
+            for folder in workspace.folders()
+            if folder.head_commit_id != self.history[folder.branch][-1]
+        ]
+        runs = sorted((run.head_sha, run.name, run.status) for run in self.runs_on(pushed))
+        assert wrong == []
+        assert runs == sorted(
+            (sha, f"Brickpush / {workspace.name}", "completed")
+            for sha in pushed
+            for workspace in self.sandbox.workspaces
+        )
+        assert self.witness.untrue == []

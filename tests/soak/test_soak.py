@@ -1,0 +1,148 @@
+"""Hours of work in minutes: many pushes, faults everywhere and kills, and nothing may be lost."""
+
+from __future__ import annotations
+
+import collections
+import sqlite3
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from soak_load import Load, Size, Supervisor, settle
+
+from sandbox.sandbox import Options, open_sandbox
+
+GROWTH_MEGABYTES = 20.0
+SAY_SECONDS = 30.0
+DAY_SECONDS = 24 * 3600
+KEEP_SECONDS = 900.0  # so that hours of retention pass within the run
+KEEP_PAYLOADS_SECONDS = 120.0
+
+SHORT = Size(
+    pushes=60, repositories=4, folders=16, kill_seconds=2, quiet_pushes=10, settle_seconds=60
+)
+LONG = Size(
+    pushes=10_000,
+    repositories=50,
+    folders=500,
+    kill_seconds=10,
+    quiet_pushes=2_000,
+    settle_seconds=900,
+)
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    with open_sandbox(tmp_path / "sandbox", Options(empty=True)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(SHORT, id="short"),
+        pytest.param(LONG, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
+    ],
+)
+def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, tmp_path, size, capsys):
+    load = Load(sandbox, tmp_path / "clones", size)
+    supervisor = Supervisor(
+        sandbox,
+        {
+            "BRICKPUSH_RECONCILE_SECONDS": "30",
+            "BRICKPUSH_RETENTION__DAYS": str(KEEP_SECONDS / DAY_SECONDS),
+            "BRICKPUSH_RETENTION__PAYLOAD_DAYS": str(KEEP_PAYLOADS_SECONDS / DAY_SECONDS),
+        },
+    )
+    supervisor.start()
+
+    with saying(capsys, load, supervisor) as say, ThreadPoolExecutor(1) as killer:
+        load.break_things()
+        killing = killer.submit(supervisor.kill_every, size.kill_seconds)
+        load.push_all(size.pushes - size.quiet_pushes)
+        supervisor.rest()
+        killing.result()
+        memory = watched(supervisor, lambda: load.push_all(size.quiet_pushes))
+        faults = load.mend()
+        seconds = settle(load, seconds=size.settle_seconds)
+        rows = rows_of(sandbox)
+        supervisor.close()
+
+    pushes = sum(len(commits) for commits in load.pushed.values())
+    growth = memory[-1] - memory[len(memory) // 4]
+    say(
+        f"{pushes} pushes, {size.repositories} repositories, {size.folders} Git folders, "
+        f"{faults} faults, {supervisor.kills} kills; lost 0, successes {load.witness.successes}, "
+        f"untrue 0; settled {seconds:.0f} s after the last push; memory {growth:+.1f} MB, "
+        f"{memory[-1]:.0f} MB at the end; {dict(rows)}"
+    )
+    assert load.behind() == []
+    assert load.untold() == []
+    assert load.witness.untrue == []
+    assert load.witness.successes > 0
+    assert supervisor.kills > 0
+    assert faults > 0
+    assert growth < GROWTH_MEGABYTES
+
+
+def watched(supervisor, work):
+    """Do *work*; return the service's memory at each moment of it, in megabytes."""
+    seen, ended = [supervisor.memory()], threading.Event()
+
+    def look():
+        while not ended.wait(1.0):
+            seen.append(supervisor.memory())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        work()
+    finally:
+        ended.set()
+        thread.join()
+    return [*seen, supervisor.memory()]
+
+
+def rows_of(sandbox):
+    """Return how many rows of each table there are, and the size of the file in megabytes."""
+    path = sandbox.directory / "brickpush.sqlite"
+    counts = collections.Counter({"megabytes": path.stat().st_size // 1_000_000})
+    with sqlite3.connect(path) as reader:
+        for table in ("deliveries", "outcomes", "branches", "late_checks", "workflow_status"):
+            [counts[table]] = reader.execute(f"select count(*) from {table}").fetchone()
+        query = "select count(*) from deliveries where payload is not null"
+        [counts["payloads"]] = reader.execute(query).fetchone()
+    return counts
+
+
+class saying:  # noqa: N801 - used as a function
+    """Tell every half minute how far the run is."""
+
+    def __init__(self, capsys, load, supervisor):
+        self._capsys, self._load, self._supervisor = capsys, load, supervisor
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tell)
+
+    def __enter__(self):
+        self._thread.start()
+        return self._say
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+
+    def _tell(self):
+        started = time.monotonic()
+        while not self._ended.wait(SAY_SECONDS):
+            self._say(
+                f"{time.monotonic() - started:.0f} s: {self._load.left()} pushes left, "
+                f"{self._supervisor.kills} kills, {self._supervisor.memory():.0f} MB, "
+                f"{self._load.witness.successes} successes"
+            )
+
+    def _say(self, text):
+        with self._capsys.disabled():
+            sys.stdout.write(f"\n  {text}")
+            sys.stdout.flush()
