@@ -168,6 +168,8 @@ def stopped(files: SetupFiles) -> str:
     """Return what to say to a person who has stopped the command."""
     if files.config.exists():
         return f"Stopped. {files.config} is written: `brickpush doctor` says what is left to do."
+    if there := [path.name for path in files.secrets if path.exists()]:
+        return f"Stopped. Written so far: {', '.join(there)}. Move it away before you begin again."
     return (
         "Stopped: nothing was written. If GitHub has registered an App meanwhile, delete it on "
         "its settings page: GitHub shows its key only once."

@@ -134,7 +134,7 @@ class GitHubApp:
         Raises ApiError with 404 where the App is installed on no such repository.
         """
         installation = self._installation_of(repository)
-        account = installation["account"]["login"]
+        account = (installation.get("account") or {}).get("login") or repository.partition("/")[0]
         if not self._allows(account):
             raise NotAllowedError(
                 f"{repository} belongs to {account} now, who is not in github.allowed_owners"

@@ -60,6 +60,11 @@ class SetupFiles:
     def client_secret(self) -> Path:
         return self.config.parent / "app.client-secret"
 
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        """What only an App has."""
+        return self.private_key, self.webhook_secret, self.client_secret
+
     def workspace_secret(self, name: str) -> Path:
         return self.config.parent / f"{name}.client-secret"
 
@@ -70,7 +75,7 @@ class SetupFiles:
                 f"{self.config} is there already and is never overwritten: run "
                 "`brickpush doctor` to prove it, or give --config another name in a new directory"
             )
-        for path in (self.private_key, self.webhook_secret, self.client_secret):
+        for path in self.secrets:
             if path.exists():
                 raise ConfigError(
                     f"{path} is there already, and may be the only copy: move it away, "

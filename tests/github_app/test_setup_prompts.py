@@ -15,8 +15,9 @@ from form_browser import Browser
 from running import wait_until
 from terminal import CTRL_C, CTRL_D, Terminal
 
+from github_app.commands_setup import stopped
 from github_app.settings import load_settings
-from github_app.setup.files import write_new
+from github_app.setup.files import SetupFiles, write_new
 from promotion.errors import ConfigError
 from sandbox.sandbox import Options, open_sandbox
 
@@ -248,6 +249,17 @@ def test_who_stops_an_import_leaves_nothing_behind(sandbox, sit_down, here, answ
 
     assert terminal.stop() == 130
     assert files(here) == []
+
+
+def test_who_stops_between_two_files_is_told_which_are_there(tmp_path):
+    beginning = SetupFiles(tmp_path / "brickpush.toml")
+    write_new(beginning.private_key, "a key")
+    write_new(beginning.webhook_secret, "a secret")
+
+    assert stopped(beginning) == (
+        "Stopped. Written so far: app.private-key.pem, webhook.secret. Move it away before you "
+        "begin again."
+    )
 
 
 def test_a_full_disk_leaves_no_half_of_a_key(tmp_path):

@@ -34,7 +34,10 @@ def sandbox(tmp_path):
 @pytest.fixture
 def push(sandbox, tmp_path):
     """Push one commit at some day of the outage; return it once its delivery has failed."""
-    clones = {name: Developer(sandbox, tmp_path / name[9:], name) for name in (world.MAIN, LAKE)}
+    clones = {
+        name: Developer(sandbox, tmp_path / name.partition("/")[2], name)
+        for name in (world.MAIN, LAKE)
+    }
 
     def at(day, repository, branch):
         github, developer = sandbox.github, clones[repository]
