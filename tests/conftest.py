@@ -5,6 +5,8 @@ A busy machine is no reason for hypothesis to fail: how long a draw takes says n
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 from leaks import leak_in, leaks, secrets_of, told_to_github
@@ -49,3 +51,15 @@ def no_secret_is_left_behind(request, tmp_path_factory):
     found = [*stash[TOLD], *leaks(tmp_path_factory.getbasetemp(), stash[KNOWN])]
     if found:
         pytest.fail("secrets where none may be:\n" + "\n".join(map(str, found)), pytrace=False)
+
+
+@pytest.fixture
+def say(capsys):
+    """Return a function that shows a measurement, whether the test passes or not."""
+
+    def show(text):
+        with capsys.disabled():
+            sys.stdout.write(f"\n  {text}\n")
+            sys.stdout.flush()
+
+    return show

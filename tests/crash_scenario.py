@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dying_service import Forked, Point
 from running import Developer, environment, wait_until
 
 from sandbox import world
 from sandbox.github.check_runs import CheckRun
 from sandbox.sandbox import Sandbox
 
-DYING = Path(__file__).with_name("crash") / "dying_service.py"
 BRANCHES = ("main", "dev")
 SETTLE_SECONDS = 60.0
 QUICK = {
@@ -26,49 +24,29 @@ QUICK = {
 }
 
 
-@dataclass(frozen=True)
-class Point:
-    """Where a process dies."""
-
-    kind: str  # call | commit
-    number: int
-    when: str  # before | after
-
-
 class Process:
     """`brickpush serve`, which may die before it listens."""
 
     def __init__(self, sandbox: Sandbox, point: Point | None, **environ: str):
-        program = ("-I", "-m", "github_app")
-        if point is not None:
-            program = (str(DYING), point.kind, str(point.number), point.when)
-        with (sandbox.directory / "service.log").open("a") as errors:
-            self._process = subprocess.Popen(
-                (
-                    *(sys.executable, *program, "serve", "--config", str(sandbox.config_path)),
-                    *("--port", "0"),
-                ),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment(PYTHONPATH=str(DYING.parents[2]), **QUICK, **environ),
-                cwd=sandbox.directory,
-            )
-        line = self._process.stdout.readline()
+        self._forked = Forked(
+            ["serve", "--config", str(sandbox.config_path), "--port", "0"],
+            log=sandbox.directory / "service.log",
+            environ=environment(**QUICK, **environ),
+            point=point,
+        )
+        line = self._forked.first_line
         self.url = line.split()[-1] if line.startswith("brickpush: listening on ") else None
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._forked.pid
 
     @property
     def dead(self) -> bool:
-        return self._process.poll() is not None
+        return self._forked.dead
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
+        self._forked.kill()
 
 
 @dataclass

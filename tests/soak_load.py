@@ -158,11 +158,13 @@ class Supervisor:
     sandbox: Sandbox
     environ: dict[str, str]
     kills: int = 0
+    started_at: float = 0.0  # the last process, in seconds since the epoch
     _ended: threading.Event = field(default_factory=threading.Event)
     process: Process | None = None
 
     def start(self) -> None:
         self.process = Process(self.sandbox, None, **self.environ)
+        self.started_at = time.time()
         assert self.process.url is not None, "the service did not start: see service.log"
         self.sandbox.github.hook_url = f"{self.process.url}/webhooks/github"
 
@@ -180,8 +182,11 @@ class Supervisor:
         self.process.close()
 
     def memory(self) -> float:
-        """Return the megabytes that the process has in memory."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        """Return the megabytes that the process has in memory, 0 while there is none."""
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except OSError:
+            return 0.0
         return pages * 4096 / 1e6
 
 

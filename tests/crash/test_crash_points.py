@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import statistics
-import sys
 
 import pytest
-from crash_scenario import Point, Process, Scenario
+from crash_scenario import Process, Scenario
+from dying_service import Point
 
 KINDS = ("call", "commit")
 WHENS = ("before", "after")
@@ -37,7 +37,7 @@ def test_a_death_loses_nothing_and_tells_nothing_untrue(scenario, point):
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("when", WHENS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_point(scenario, kind, when, say):
+def test_every_point(request, scenario, kind, when, say):
     kills = 0
     for number in itertools.count(1, STEP):
         if not scenario.killed_at(Point(kind, number, when)):
@@ -46,7 +46,7 @@ def test_every_point(scenario, kind, when, say):
 
     seconds = scenario.recovery_seconds
     say(
-        f"{kills} kills, {scenario.pushes} pushes, {scenario.witness.successes} successes, "
+        f"{request.node.callspec.id}: {kills} kills, {scenario.pushes} pushes, {scenario.witness.successes} successes, "
         f"lost 0, untrue 0; recovered within {statistics.median(seconds):.1f} s (median), "
         f"{max(seconds):.1f} s (most)"
     )
@@ -61,12 +61,12 @@ def test_a_death_while_the_tables_are_made(sandbox, new_database, number):
 @pytest.mark.crash
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("when", WHENS)
-def test_every_commit_of_the_first_start(sandbox, new_database, when, say):
+def test_every_commit_of_the_first_start(request, sandbox, new_database, when, say):
     kills = 0
     while not survives_start(sandbox, new_database(), kills + 1, when):
         kills += 1
 
-    say(f"{kills} kills before the service listened; each next start listened")
+    say(f"{request.node.callspec.id}: {kills} kills while it started; each next start listened")
     assert kills > 3
 
 
@@ -80,14 +80,3 @@ def survives_start(sandbox, database, number, when):
         second.close()
         assert second.url is not None, (sandbox.directory / "service.log").read_text()
     return listened
-
-
-@pytest.fixture
-def say(request, capsys):
-    """Return a function that prints a line for the reader of the long form."""
-
-    def say(text):
-        with capsys.disabled():
-            sys.stdout.write(f"\n  {request.node.callspec.id}: {text}\n")
-
-    return say

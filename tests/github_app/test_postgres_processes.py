@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import sys
 import threading
 import time
 
@@ -16,6 +15,7 @@ from running import wait_until
 from github_app.lease import TTL_SECONDS
 from github_app.row_lease import EXIT_CODE
 
+NUMBERS = iter(range(1000, 10**9))
 TAKE_OVER_SECONDS = 10.0
 SECONDS = 60
 
@@ -47,20 +47,6 @@ def push(cluster, a_body, signed):
     return deliver
 
 
-@pytest.fixture
-def say(capsys):
-    """Return a function that shows a measurement, whether the test passes or not."""
-
-    def show(text):
-        with capsys.disabled():
-            sys.stdout.write(f"\n  {text}\n")
-
-    return show
-
-
-NUMBERS = iter(range(1000, 10**9))
-
-
 def test_a_delivery_that_a_killed_web_process_acknowledged_is_promoted(cluster, push):
     commit, status = push("web", to=0)
     cluster.webs[0].end(signal.SIGKILL)
@@ -87,6 +73,7 @@ def test_a_killed_workers_promotion_is_taken_over_within_ten_seconds(cluster, pu
     assert len(cluster.lines("promoted", commit)) == 1
 
 
+@pytest.mark.slow
 def test_a_frozen_worker_is_taken_over_and_ends_when_it_wakes(cluster, push, say):
     commit, _ = push("frozen")
     worker = wait_until(lambda: cluster.worker_of(commit), seconds=SECONDS)

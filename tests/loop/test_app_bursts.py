@@ -123,6 +123,7 @@ def test_a_burst_while_a_promotion_runs_costs_one_more_round(sandbox, service):
     }
 
 
+@pytest.mark.slow
 def test_a_steady_stream_starves_nobody(sandbox, service):
     chain = commits(sandbox, 30)
     ended, seen = threading.Event(), set()

@@ -57,6 +57,7 @@ def stored_tokens(sandbox):
     return sum("/git-credentials" in request.path for request in seen)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_the_middle_of_a_promotion_is_taken_over(
     sandbox, start, tmp_path, capsys
 ):
