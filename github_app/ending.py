@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import threading
@@ -16,17 +15,26 @@ LEAVE_SECONDS = 7.5  # for everything
 
 def leave(code: int = 0) -> None:
     """End now. The interpreter's own end would wait for every call that is under way."""
-    logging.shutdown()
     os._exit(code)
 
 
 def leave_on_signals() -> None:
-    """Until something is served there is nothing to bring to an end.
+    """Leave at any signal until something is served: nothing is to be brought to an end yet.
 
-    As a container's first process we would not even hear a signal without this.
+    As a container's first process we would not even be told of it without a handler. A thread
+    hears it, since the main one may be waiting in SQLite, which lets no handler run.
     """
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: leave())
+
+    def listen() -> None:
+        os.read(told, 1)
+        leave()
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
 
 
 @contextlib.contextmanager
@@ -36,6 +44,7 @@ def ending(stop: Callable[[], object]) -> Iterator[None]:
     One more SIGTERM changes nothing, as supervisors may send several; one more Ctrl-C is somebody
     who does not want to wait. Where nothing could be served the error goes on to the caller.
     """
+    signal.set_wakeup_fd(-1)  # from here on the server hears the signals
     try:
         yield
     except BaseException:

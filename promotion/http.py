@@ -59,8 +59,8 @@ class _Authorization(AuthBase):
 def open_session(ca_path: str | None) -> requests.Session:
     """Return a session that keeps no cookies, follows no redirect and repeats safe calls.
 
-    A GET that broke, or that a gateway answered (502, 504), is sent up to three more times, and
-    once more where its answer ended in the middle; every other method is sent once. Who is
+    A GET that broke, or whose answer was a mishap (500, 502, 504), is sent up to three more times,
+    and once more where its answer ended in the middle; every other method is sent once. Who is
     throttled (429, 503) must slow down: `promotion.pace` does.
     """
     session = requests.Session()
@@ -71,7 +71,7 @@ def open_session(ca_path: str | None) -> requests.Session:
     retries = Retry(
         total=3,
         backoff_factor=0.3,
-        status_forcelist=(502, 504),
+        status_forcelist=(500, 502, 504),
         allowed_methods=("GET",),
         raise_on_status=False,
         redirect=False,

@@ -14,6 +14,7 @@ from running import Developer, Service, wait_until
 from sandbox import world
 from sandbox.faults import HTML
 from sandbox.github.check_runs import CheckRun
+from sandbox.github.deliveries import Delivery
 from sandbox.sandbox import Sandbox
 
 QUICK = {**FAST, "BRICKPUSH_RECONCILE_SECONDS": "1"}
@@ -70,10 +71,12 @@ class Scene:
         self.witness = Witness(sandbox, self.history)
         self.github.watch_check_runs(self.witness)
         self.log = sandbox.directory / "service.log"
-        self.service: Service
+        self.service: Service | None = None
 
     def start(self, **options) -> Service:
-        """Start the service, or one more after it; webhooks go there from now on."""
+        """Start the service, where the last one has ended; webhooks go there from now on."""
+        if self.service is not None:
+            self.service.close()
         self.service = Service(self.sandbox.config_path, self.log, **{**QUICK, **options})
         self.github.hook_url = self.service.hook
         return self.service
@@ -88,15 +91,18 @@ class Scene:
         assert status == 202
         return sha
 
-    def push_as(self, developer: Developer) -> tuple[str, int]:
-        """Push by git; return the commit, and how the service answered GitHub."""
-        told = len(self.github.deliveries)
+    def push_as(self, developer: Developer) -> Delivery:
+        """Push by git; return how GitHub's delivery went."""
         developer.git("pull", "-q", "origin", "main")
         sha = developer.commit(f"jobs/{len(self.history)}.py")
         self.history.append(sha)
+        before = len(self._deliveries())
         developer.push()
-        wait_until(lambda: len(self.github.deliveries) > told, what="the delivery")
-        return sha, self.github.deliveries[told].status_code
+        wait_until(lambda: len(self._deliveries()) > before, what="the delivery")
+        return self._deliveries()[-1]
+
+    def _deliveries(self) -> list[Delivery]:
+        return [each for each in self.github.deliveries if each.event == "push"]
 
     def promoted(self, sha: str) -> bool:
         """Say whether every Git folder is there, and every workspace's check run says so."""

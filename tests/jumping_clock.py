@@ -1,6 +1,6 @@
-"""`brickpush` on a machine whose wall clock is set while it runs: tests start it.
+"""Run `brickpush` on a machine whose clock is set meanwhile: `jumping_clock.py FILE ARGUMENTS...`.
 
-Arguments: the file that holds by how many seconds the clock is wrong, then those of `brickpush`.
+The file holds by how many seconds the clock is ahead. What waits, waits as long as ever.
 """
 
 from __future__ import annotations
@@ -9,9 +9,15 @@ import sys
 import time
 from pathlib import Path
 
-wrong_by, right = Path(sys.argv[1]), time.time
-time.time = lambda: right() + float(wrong_by.read_text())
 
-from github_app.__main__ import main  # noqa: E402 - whoever takes the clock gets ours
+def follow(path):
+    """Let the machine's clock be as far ahead as the file says, at every look."""
+    real = time.time
+    time.time = lambda: real() + float(path.read_text())
 
-sys.exit(main(sys.argv[2:]))
+
+if __name__ == "__main__":
+    follow(Path(sys.argv[1]))  # before anything of the service is imported
+    from github_app.__main__ import main
+
+    sys.exit(main(sys.argv[2:]))

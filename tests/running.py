@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 DEADLINE = 60.0  # seconds until a wait is a failure
@@ -34,11 +35,23 @@ def environment(**changes):
 
 
 class Service:
-    """`brickpush serve` in a process of its own; *ahead*, the machine's clock is wrong."""
+    """`brickpush serve` in a process of its own; *ahead*, the machine's clock is wrong.
 
-    def __init__(self, config: Path, log: Path, *, role: str = "all", ahead: float = 0, **environ):
+    *program* is what runs in place of the installed `brickpush`.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        log: Path,
+        *,
+        role: str = "all",
+        ahead: float = 0,
+        program: Sequence[str] = ("-m", "github_app"),
+        **environ,
+    ):
         self.log = log
-        program = (str(MOVED_CLOCK), str(ahead)) if ahead else ("-m", "github_app")
+        program = (str(MOVED_CLOCK), str(ahead)) if ahead else program
         command = (sys.executable, "-I", *program, "serve", "--config", str(config))
         with log.open("a") as errors:
             self.process = subprocess.Popen(

@@ -125,10 +125,11 @@ def _scopes() -> list[str]:
 def _in_words(authority: str) -> Iterator[None]:
     """Turn what MSAL raises into our errors; what it returns is looked at elsewhere."""
     import requests
+    from msal.exceptions import MsalServiceError
 
     try:
         yield
-    except requests.exceptions.RequestException as exc:
+    except (requests.exceptions.RequestException, MsalServiceError) as exc:
         raise UnreachableError(f"{authority} did not answer ({type(exc).__name__})") from None
     except ValueError as exc:
         words = redact(str(exc).splitlines()[0])[:300]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from fault_scene import Scene
 from running import Developer
@@ -42,14 +40,3 @@ def own_scene(tmp_path):
 @pytest.fixture
 def developer(scene, tmp_path):
     return Developer(scene.sandbox, tmp_path / "clone")
-
-
-@pytest.fixture
-def say(capsys):
-    """Return a function that shows a measurement, whether the test passes or not."""
-
-    def show(text):
-        with capsys.disabled():
-            sys.stdout.write(f"\n  {text}\n")
-
-    return show

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from running import wait_until
 
+pytestmark = pytest.mark.slow  # in short: tests/crash, and tests/faults/test_shutdown.py
+
 PROGRAM = Path(__file__).with_name("killed_service.py")
 ROOT = PROGRAM.parents[2]
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from running import wait_until
 
-from github_app import branches
+from github_app import branches, retention
 from github_app.branches import Claim
 from github_app.engine import Engine, EngineError
 from github_app.metrics import Metrics
@@ -184,3 +184,51 @@ def test_a_stop_does_not_wait_for_ever(intake, start_worker, a_delivery):
 
     assert not ended
     assert seconds < 5
+
+
+def put_back(tables, days):
+    """Let everything that the engine has recorded be so many days older."""
+    schema = "" if tables.dialect.name == "sqlite" else "dbos."
+    milliseconds = int(days * 24 * 3600 * 1000)
+    with tables.begin() as tx:
+        for column in ("created_at", "updated_at", "completed_at"):
+            tx.exec_driver_sql(
+                f"update {schema}workflow_status set {column} = {column} - {milliseconds}"
+            )
+
+
+def workflows(tables):
+    schema = "" if tables.dialect.name == "sqlite" else "dbos."
+    with tables.connect() as reader:
+        query = f"select workflow_uuid, status from {schema}workflow_status order by 1"
+        return [tuple(row) for row in reader.exec_driver_sql(query)]
+
+
+def steps(tables):
+    schema = "" if tables.dialect.name == "sqlite" else "dbos."
+    with tables.connect() as reader:
+        return reader.exec_driver_sql(f"select count(*) from {schema}operation_outputs").scalar()
+
+
+def promote_some(intake, start_worker, tables, a_delivery, numbers):
+    worker = start_worker()
+    for number in numbers:
+        store(intake, a_delivery(number))
+        wait_until(lambda: is_settled(tables), seconds=SECONDS)
+    worker.engine.stop(5)
+
+
+def test_the_engines_own_records_of_runs_are_forgotten_in_time(
+    intake, start_worker, tables, a_delivery
+):
+    promote_some(intake, start_worker, tables, a_delivery, (2, 3))
+    put_back(tables, retention.WORKFLOW_DAYS - 0.5)
+    promote_some(intake, start_worker, tables, a_delivery, (4,))
+    put_back(tables, 0.6)  # the first two are past their time, the third is not
+    recorded = steps(tables)
+
+    start_worker()
+
+    wait_until(lambda: len(workflows(tables)) < 3, seconds=SECONDS)
+    assert workflows(tables) == [("7:refs/heads/main#3", "SUCCESS")]
+    assert (recorded, steps(tables)) == (3, 1)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import contextlib
 import time
-from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from github_app import branches
 from github_app.branches import Claim
@@ -18,6 +18,21 @@ from github_app.tables import deliveries as delivery_rows
 from github_app.tables import outcomes
 from github_app.webhook import Delivery
 from promotion.push import Push
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request):
+    return request.param
+
+
+@contextlib.contextmanager
+def locked(tables):
+    """Let nobody else write."""
+    sqlite = tables.dialect.name == "sqlite"
+    with tables.connect() as other:
+        other.exec_driver_sql("begin immediate" if sqlite else "lock table deliveries")
+        yield
+        other.rollback()
 
 
 def store(intake, *deliveries):
@@ -50,8 +65,8 @@ def claim(tables):
 def test_a_push_is_on_disk_before_it_is_acknowledged(intake, tables, a_delivery):
     store(intake, a_delivery(2))
 
-    with closing(sqlite3.connect(tables.url.database)) as another:
-        rows = another.execute(
+    with tables.connect() as another:
+        rows = another.exec_driver_sql(
             'select d.guid, d.ref, d."after", b.newest = d.seq, b.promoted'
             " from deliveries d join branches b using (repository_id, ref)"
         ).fetchall()
@@ -172,13 +187,11 @@ def test_a_rerun_of_an_older_commit_moves_nothing(intake, tables, a_delivery):
 
 
 def test_a_locked_database_refuses_quickly_and_recovers(intake, tables, a_delivery):
-    with closing(sqlite3.connect(tables.url.database, isolation_level=None)) as other:
-        other.execute("begin immediate")
+    with locked(tables):
         started = time.monotonic()
         with pytest.raises(IntakeUnavailable):
             store(intake, a_delivery(2))
         seconds = time.monotonic() - started
-        other.execute("rollback")
 
     stored = store(intake, a_delivery(2))
 
@@ -187,13 +200,26 @@ def test_a_locked_database_refuses_quickly_and_recovers(intake, tables, a_delive
     assert count(tables, delivery_rows) == 1
 
 
+def test_a_delivery_that_could_not_be_stored_is_not_told_to_the_log(intake, tables, a_delivery):
+    with (
+        locked(tables),
+        structlog.testing.capture_logs() as logged,
+        pytest.raises(IntakeUnavailable),
+    ):
+        store(intake, a_delivery(2))
+
+    [line] = logged
+    assert (line["event"], line["count"]) == ("deliveries not stored", 1)
+    assert "lock" in line["error"]
+    assert "octo-org" not in str(line)
+
+
 def test_everyone_who_waits_is_refused_with_the_first(intake, tables, a_delivery):
     async def all_at_once():
         waiting = (intake.store(a_delivery(number)) for number in range(2, 600))
         return await asyncio.gather(*waiting, return_exceptions=True)
 
-    with closing(sqlite3.connect(tables.url.database, isolation_level=None)) as other:
-        other.execute("begin immediate")
+    with locked(tables):
         started = time.monotonic()
         refused = asyncio.run(all_at_once())
         seconds = time.monotonic() - started

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -11,6 +12,7 @@ import pytest
 import structlog
 from running import wait_until
 
+from github_app import receive
 from github_app.intake import IntakeUnavailable, Stored
 from github_app.metrics import Metrics
 from github_app.server import build_server, create_app
@@ -280,6 +282,31 @@ def test_a_sender_that_goes_away_in_the_middle_does_no_harm(service, a_body, sig
     status, _ = service.post(body, signed(body))
 
     assert status == 202
+
+
+def test_a_body_that_drips_in_gets_408_and_is_not_taken(service, a_body, signed, monkeypatch):
+    monkeypatch.setattr(receive, "READ_SECONDS", 0.3)
+    body = a_body()
+    head = "".join(f"{name}: {value}\r\n" for name, value in signed(body).items())
+    before = service.counted('brickpush_refused_total{reason="slow"}')
+
+    with service.connect() as connection, structlog.testing.capture_logs() as logged:
+        connection.sendall(
+            f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode()
+        )
+        connection.settimeout(0.02)
+        for place in range(len(body) - 1):
+            connection.sendall(body[place : place + 1])
+            with contextlib.suppress(TimeoutError):
+                answer = connection.recv(65536)
+                break
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in answer.lower()
+    assert service.intake.deliveries == []
+    assert service.counted('brickpush_refused_total{reason="slow"}') == before + 1
+    assert [(line["event"], line["reason"]) for line in logged] == [("delivery refused", "slow")]
+    assert service.post(body, signed(body))[0] == 202
 
 
 def test_a_large_signed_push_is_accepted(service, a_body, signed):

@@ -157,7 +157,14 @@ def test_an_option_that_means_nothing_ends_it_before_the_first_question(sit_down
 
 
 @pytest.mark.parametrize(
-    ("answered", "key"), [(0, CTRL_C), (2, CTRL_D), (4, CTRL_C), (5, CTRL_C), (5, CTRL_D)]
+    ("answered", "key"),
+    [
+        (5, CTRL_C),
+        *(
+            pytest.param(*stop, marks=pytest.mark.slow)
+            for stop in ((0, CTRL_C), (2, CTRL_D), (4, CTRL_C), (5, CTRL_D))
+        ),
+    ],
 )
 def test_who_stops_at_a_question_leaves_nothing_behind(sandbox, sit_down, here, answered, key):
     terminal = sit_down()
@@ -241,7 +248,7 @@ def test_an_app_is_imported_by_answering(sandbox, sit_down, here):
     assert not {SECRET, sandbox.github.webhook_secret} & set(re.split(r"\s", terminal.shown))
 
 
-@pytest.mark.parametrize("answered", [1, 2])
+@pytest.mark.parametrize("answered", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_who_stops_an_import_leaves_nothing_behind(sandbox, sit_down, here, answered):
     terminal = sit_down("--import")
     answer(terminal, IMPORTING[:answered], sandbox)

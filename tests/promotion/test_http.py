@@ -53,7 +53,7 @@ def http(api):
         yield Http(api.listener.url, session=session)
 
 
-@pytest.mark.parametrize("status", ["half", "reset", "html", 504])
+@pytest.mark.parametrize("status", ["half", "reset", "html", "empty", 500, 504])
 def test_a_read_that_broke_is_sent_again(api, http, status):
     fault = api.faults.add(status=status)
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from hooks.identity.candidates import candidates
 from hooks.settings import load_settings
+from sandbox.faults import Faults
 from sandbox.serving import Listener
 
 HOST = "https://adb-1.1.azuredatabricks.net"
@@ -67,7 +68,8 @@ def sign_in_host(stage, monkeypatch):
         Route("/a-tenant/oauth2/v2.0/devicecode", answer(code), methods=["POST"]),
         Route("/a-tenant/oauth2/v2.0/token", answer(token), methods=["POST"]),
     ]
-    listener.serve(Starlette(routes=routes))
+    listener.faults = Faults()
+    listener.serve(listener.faults.wrap(Starlette(routes=routes)))
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", listener.url)
     yield listener
     gc.collect()  # close what clients still hold open
@@ -117,6 +119,18 @@ def test_a_sign_in_by_code_is_used_until_it_is_forgotten(home, sign_in_host, set
     assert mode == 0o600
     assert (forgotten.output, cache.exists()) == ("signed out on this machine\n", False)
     assert again.output == "nobody was signed in\n"
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 200, "body": "<p>Wi-Fi</p>"}])
+def test_an_entra_that_is_away_is_said_in_words(home, sign_in_host, settings, git_promote, fault):
+    pytest.importorskip("msal_extensions")
+    settings(plain_text=True)
+    sign_in_host.faults.add(path="*/token", times=None, **fault)
+
+    ended = git_promote("login", "--device-code")
+
+    assert ended.code in (1, 2)
+    assert f"{sign_in_host.url}/a-tenant did not answer" in ended.progress + ended.output
 
 
 def test_without_a_safe_place_nothing_is_written_in_plain_text(
