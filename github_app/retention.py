@@ -33,7 +33,14 @@ def forget(engine: sa.Engine, *, now: float, keep: Keep) -> None:
     )
     _repeat(engine, sa.update(deliveries).where(payloads).values(payload=None))
     before = now - keep.days * DAY_SECONDS
-    old_deliveries = _first(deliveries.c.seq, deliveries.c.received_at < before)
+    # What a promotion has yet to come past is not forgotten: it will say which pushes it overtook.
+    of_branch = (
+        branches.c.repository_id == deliveries.c.repository_id,
+        branches.c.ref == deliveries.c.ref,
+    )
+    ahead = (branches.c.promoted < deliveries.c.seq, deliveries.c.seq <= branches.c.newest)
+    owed = sa.exists().where(*of_branch, *ahead)
+    old_deliveries = _first(deliveries.c.seq, deliveries.c.received_at < before, ~owed)
     _repeat(engine, sa.delete(deliveries).where(old_deliveries))
     _repeat(engine, sa.delete(outcomes).where(_first(outcomes.c.id, outcomes.c.at < before)))
     _repeat(engine, sa.delete(reports).where(_first(reports.c.id, reports.c.at < before)))

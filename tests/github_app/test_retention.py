@@ -37,23 +37,33 @@ def test_more_than_one_transaction_holds_is_forgotten_too(tables):
         assert reader.execute(sa.select(deliveries)).all() == []
 
 
+def a_branch(tx, number, *, newest, promoted, after="a" * 40):
+    row = {"repository_id": number, "ref": "refs/heads/main", "repository": "octo-org/etl"}
+    row.update(repository_url="https://github.com/octo-org/etl", received_at=0.0)
+    row.update(before="b" * 40, after=after, newest=newest, promoted=promoted)
+    tx.execute(sa.insert(branches), row)
+
+
+def test_a_push_that_no_promotion_has_come_past_is_kept_however_old(tables):
+    with tables.begin() as tx:
+        a_branch(tx, 7, newest=3, promoted=1)
+        for seq in (1, 2, 3):
+            row = {"seq": seq, "guid": str(seq), "event": "push", "received_at": 0.0}
+            tx.execute(sa.insert(deliveries), {**row, "repository_id": 7, "ref": "refs/heads/main"})
+
+    retention.forget(tables, now=NOW, keep=Keep())
+
+    with tables.connect() as reader:
+        kept = reader.execute(sa.select(deliveries.c.seq).order_by(deliveries.c.seq)).scalars()
+        assert list(kept) == [2, 3]
+
+
 def test_of_branches_only_those_go_that_are_deleted_and_owe_nothing(tables):
     with tables.begin() as tx:
         for number, (after, promoted) in enumerate(
             [("a" * 40, 1), (ZERO_SHA, 0), (ZERO_SHA, 1)], start=1
         ):
-            row = {
-                "repository_id": number,
-                "ref": "refs/heads/main",
-                "repository": "octo-org/etl",
-                "repository_url": "https://github.com/octo-org/etl",
-                "newest": 1,
-                "before": "b" * 40,
-                "after": after,
-                "received_at": 0.0,
-                "promoted": promoted,
-            }
-            tx.execute(sa.insert(branches), row)
+            a_branch(tx, number, after=after, newest=1, promoted=promoted)
 
     retention.forget(tables, now=NOW, keep=Keep())
 
