@@ -15,9 +15,11 @@ import time
 from running import DEADLINE, environment, wait_until
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-# The program becomes the terminal's foreground, so that Ctrl-C reaches it as it does a person's.
+# The program becomes the terminal's foreground, so that Ctrl-C reaches it as it does a person's;
+# who runs the tests in the background of a script has them ignore it.
 ATTACH = (
-    "import fcntl, os, sys, termios;"
+    "import fcntl, os, signal, sys, termios;"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL);"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
