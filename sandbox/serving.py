@@ -83,7 +83,11 @@ class Listener:
         for connection in list(server.server_state.connections):  # of clients that stay
             if connection.transport is not None:
                 connection.transport.abort()
-        await asyncio.sleep(0)  # lets the transports tell that they are lost
+        # Who is in the middle of a TLS handshake is known to the loop only.
+        for transport in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
+            transport.abort()
+        for _ in range(2):  # lets the transports tell that they are lost
+            await asyncio.sleep(0)
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
