@@ -184,6 +184,7 @@ def test_a_code_that_github_refuses_ends_the_wizard_with_words_on_both_sides(sta
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_nobody_installs_in_time(start, page, tmp_path):
     setup = start("--wait-minutes", "0.025")
     page.goto(setup.url)

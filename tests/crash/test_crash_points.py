@@ -53,7 +53,9 @@ def test_every_point(request, scenario, kind, when, say):
     assert kills > 50 // STEP
 
 
-@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), 4])
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=pytest.mark.slow) for number in (1, 4)]
+)
 def test_a_death_while_the_tables_are_made(sandbox, new_database, number):
     assert not survives_start(sandbox, new_database(), number, "before")
 

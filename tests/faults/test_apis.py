@@ -11,7 +11,6 @@ WAITS = {("databricks", kind) for kind in ("429", "429 wait", "503", "503 wait")
 WAITS |= {("github", "429"), ("github", "429 wait")} | {(api, "slow") for api in APIS}
 PATIENCE = {("github", "429"): 100.0}  # a minute, where GitHub does not say how long
 SOME = {
-    ("github", "503"),
     ("git", "html"),
     ("entra", "html 200"),
     ("databricks", "empty 200"),

@@ -13,7 +13,7 @@ WAIT = {"Retry-After": "1"}  # without it, GitHub means a minute
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("seed", "pushes"),
-    [(1, 4), *(pytest.param(seed, 20, marks=pytest.mark.slow) for seed in range(2, 6))],
+    [pytest.param(seed, 20, marks=pytest.mark.slow) for seed in range(1, 6)],
 )
 def test_faults_by_chance_lose_nothing_and_nothing_untrue_is_said(scene, say, seed, pushes):
     struck = [

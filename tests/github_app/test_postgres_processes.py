@@ -93,6 +93,7 @@ def test_a_frozen_worker_is_taken_over_and_ends_when_it_wakes(cluster, push, say
     assert len(cluster.lines("promoted", commit)) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_ends_in_order_leaves_nothing_to_wait_for(cluster, push):
     commit, _ = push("ended")
     worker = wait_until(lambda: cluster.worker_of(commit), seconds=SECONDS)

@@ -87,6 +87,7 @@ def test_an_archived_repository_is_left_alone(sandbox, service):
     assert checks(sandbox, sha) == {}
 
 
+@pytest.mark.slow
 def test_a_suspension_stops_promotions_until_it_ends(sandbox, service):
     sha = commit(sandbox, 1)
     sandbox.github.suspend(sandbox.installation_id)

@@ -74,6 +74,7 @@ def test_a_branch_that_nobody_pushed_to_us_is_reconciled(sandbox):
     assert all("not told by a push" in run.summary for run in runs.values())
 
 
+@pytest.mark.slow
 def test_a_comparison_is_repeated_and_costs_no_calls_of_the_hour_where_nothing_changed(sandbox):
     with running_service(sandbox, BRICKPUSH_RECONCILE_SECONDS="1", **FAST):
         first = commit(sandbox, 1)
@@ -88,6 +89,7 @@ def test_a_comparison_is_repeated_and_costs_no_calls_of_the_hour_where_nothing_c
     assert checks(sandbox, second).keys() == {"Brickpush / dev", "Brickpush / prod"}
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_move_is_not_tried_at_every_comparison(sandbox):
     place = sandbox.workspace("dev")
     sha = sandbox.github.commit(world.MAIN, "main", {world.EDITED_FILE: "rows = 7\n"}, "Change")

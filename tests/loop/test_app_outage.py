@@ -68,7 +68,11 @@ def pushed_over_three_days(push):
     }
 
 
-@pytest.mark.parametrize("ran_before", [False, True], ids=["never ran", "read the log before"])
+@pytest.mark.parametrize(
+    "ran_before",
+    [pytest.param(False, marks=pytest.mark.slow), True],
+    ids=["never ran", "read the log before"],
+)
 def test_after_three_days_every_folder_is_at_its_head_and_each_newest_commit_says_how(
     sandbox, push, ran_before
 ):

@@ -93,6 +93,7 @@ def test_a_fresh_token_that_github_does_not_know_yet_is_given_time(sandbox, serv
     assert conclusions(sandbox, sha) == {"success"}
 
 
+@pytest.mark.slow
 def test_an_app_that_was_installed_anew_is_found_again(sandbox, service):
     completed(sandbox, push(sandbox, service))
     settled(service)

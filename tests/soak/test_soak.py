@@ -43,7 +43,7 @@ def sandbox(tmp_path):
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(SHORT, id="short"),
+        pytest.param(SHORT, id="short", marks=pytest.mark.slow),
         pytest.param(LONG, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
     ],
 )
