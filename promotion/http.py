@@ -27,7 +27,7 @@ READ_SECONDS = 65.0  # ordinary Databricks endpoints give up near 60 s
 POOL = 64  # connections kept open to one host
 MESSAGE_LENGTH = 400  # characters of an API's own words that we repeat
 USER_AGENT = "brickpush"
-NO_CONTENT = 204
+MAY_SAY_NOTHING = ("PATCH", "PUT", "DELETE")  # to whom a success may have no body
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Http:
 
 def _told(call: str, response: requests.Response) -> Any:
     """Return the JSON of a success. A page that stands in its place is none, whatever it says."""
-    if response.status_code == NO_CONTENT:
+    if not response.content and response.request.method in MAY_SAY_NOTHING:
         return {}
     try:
         return response.json()
