@@ -1,7 +1,7 @@
-"""Which branches owe a promotion, who runs it, and how it ends: one small statement each.
+"""Which branches owe a promotion, and of which pushes: one small statement each.
 
-State, not messages: a promotion is owed exactly while newest > promoted. Nothing found here needs
-cleaning up after a crash, because what is owed and what is stranded are both found by scanning.
+State, not messages: a promotion is owed exactly while newest > promoted. `claims` tells who runs
+it, and how it ends.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from github_app.claims import Claim
 from github_app.events import PushEvent, Rerequest
 from github_app.tables import branches, deliveries
 from promotion.push import Push
 from promotion.repository_url import repository_key
 
-CLAIMS_PER_TRANSACTION = 100
 NEVER = 2.0**53  # a time that doesn't come: only a new push or a redelivery tries again
 
 
@@ -29,15 +29,6 @@ class Cause(enum.Enum):
     RECOVERED = "recovered from GitHub's log of deliveries"
     RECONCILE = "reconcile"
     OTHER = "other"  # a Re-run, a Git folder that appeared
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to promote one branch, until the run is finished or released."""
-
-    repository_id: int
-    ref: str
-    run: int  # grows with every claim of the branch
 
 
 @dataclass(frozen=True)
@@ -66,6 +57,7 @@ class BranchPush:
     seq: int  # of the delivery; grows with time
     received_at: float
     attempts: int = 0  # runs that failed before this one
+    starts: int = 0  # of this run, each cut off by the end of the process
     cause: Cause = Cause.PUSH
     superseded: tuple[Push, ...] = ()  # not promoted themselves, oldest first
 
@@ -100,25 +92,6 @@ _OWE_AGAIN = sa.text("""
       and (attempts > 0 or exists (select 1 from outcomes
            where outcomes.seq = branches.newest
              and conclusion in ('failure', 'cancelled', 'timed_out', 'action_required')))""")
-_OWED = """
-    select repository_id, ref, run + 1 as run from branches
-    where newest > promoted and running is null and not_before <= :now
-    order by newest limit :limit"""
-_CLAIM = sa.text("""
-    update branches set run = :run, running = :run, starts = 0
-    where repository_id = :repository_id and ref = :ref and running is null and run = :run - 1""")
-_START = sa.text("""
-    update branches set starts = starts + 1
-    where repository_id = :repository_id and ref = :ref and running = :run returning starts""")
-_FINISH = sa.text("""
-    update branches set promoted = :seq, running = null, attempts = 0, not_before = 0
-    where repository_id = :repository_id and ref = :ref and running = :run and promoted < :seq""")
-# A push that came meanwhile is not to wait for the failure of the one before it.
-_RELEASE = sa.text("""
-    update branches set running = null,
-        attempts = case when newest > :seq then 0 else attempts + :failed end,
-        not_before = case when newest > :seq then 0 else :not_before end
-    where repository_id = :repository_id and ref = :ref and running = :run""")
 
 
 def owe(tx: sa.Connection, event: PushEvent, *, seq: int, received_at: float) -> bool:
@@ -175,23 +148,6 @@ def owe_again(tx: sa.Connection, guid: str) -> bool:
     return tx.execute(_OWE_AGAIN, {"guid": guid}).rowcount > 0
 
 
-def owed(tx: sa.Connection, *, now: float) -> list[Claim]:
-    """Return the claims that can be made now, the oldest push first."""
-    lock = " for update skip locked" if tx.dialect.name == "postgresql" else ""
-    rows = tx.execute(sa.text(_OWED + lock), {"now": now, "limit": CLAIMS_PER_TRANSACTION})
-    return [Claim(row.repository_id, row.ref, row.run) for row in rows]
-
-
-def claim(tx: sa.Connection, wanted: Claim) -> bool:
-    """Take the branch for this run; False where somebody else was faster."""
-    return tx.execute(_CLAIM, _key(wanted)).rowcount == 1
-
-
-def start(tx: sa.Connection, held: Claim) -> int:
-    """Count a start of the run; return which one it is, and 0 where the run has ended."""
-    return tx.execute(_START, _key(held)).scalar() or 0
-
-
 def newest(tx: sa.Connection, held: Claim) -> BranchPush | None:
     """Return the newest push of a branch that is still held by this run, else None."""
     held_by_us = (
@@ -227,42 +183,16 @@ def _branch_push(tx: sa.Connection, row: sa.Row[Any]) -> BranchPush:
         seq=row.newest,
         received_at=row.received_at,
         attempts=row.attempts,
+        starts=row.starts,
         cause=_cause(tx, row.newest),
         superseded=tuple(_superseded(tx, row)),
     )
-
-
-def finish(tx: sa.Connection, held: Claim, *, seq: int) -> bool:
-    """Record that *seq* is promoted and let the branch go; False where the run is not ours."""
-    return tx.execute(_FINISH, {**_key(held), "seq": seq}).rowcount == 1
-
-
-def release(
-    tx: sa.Connection, held: Claim, *, seq: int, not_before: float, failed: bool = True
-) -> bool:
-    """Let the branch go without a promotion of *seq*; it stays owed, from *not_before* on.
-
-    A run that did not fail, but was put off, may be put off any number of times.
-    """
-    values = {**_key(held), "seq": seq, "not_before": not_before, "failed": int(failed)}
-    return tx.execute(_RELEASE, values).rowcount == 1
-
-
-def held(tx: sa.Connection) -> list[Claim]:
-    """Return every claim that is neither finished nor released."""
-    columns = (branches.c.repository_id, branches.c.ref, branches.c.running)
-    rows = tx.execute(sa.select(*columns).where(branches.c.running.is_not(None)))
-    return [Claim(row.repository_id, row.ref, row.running) for row in rows]
 
 
 def count_owed(tx: sa.Connection) -> int:
     """Return how many branches wait for a promotion or are being promoted."""
     counted = sa.select(sa.func.count()).where(branches.c.newest > branches.c.promoted)
     return tx.execute(counted).scalar_one()
-
-
-def _key(of: Claim) -> dict[str, int | str]:
-    return {"repository_id": of.repository_id, "ref": of.ref, "run": of.run}
 
 
 def _cause(tx: sa.Connection, seq: int) -> Cause:

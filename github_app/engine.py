@@ -20,8 +20,9 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 # Private, and pinned with the minor version: nothing public tells a newer schema.
 from dbos._migration import get_migration_versions, get_sqlite_migration_versions
 
-from github_app import branches, retention
-from github_app.branches import BranchPush, Claim
+from github_app import branches, claims, retention
+from github_app.branches import BranchPush
+from github_app.claims import Claim
 from github_app.lease import Lease, OnlyWorker
 from github_app.metrics import Metrics
 from github_app.periodic import Periodic
@@ -39,7 +40,7 @@ POLL_SECONDS = 0.1
 REPAIR_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
 STALLED_SECONDS = 30.0  # without one good look at what is owed, the worker is not ready
-MAX_RECOVERIES = 5  # of one run that ends the process every time
+MAX_RECOVERIES = 1000  # never reached: Runs counts, and leaves out a run that only waited
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
@@ -144,6 +145,7 @@ class Engine:
             destroy_registry=True,
             workflow_completion_timeout_sec=left if self._running.now() else 0,
         )
+        self._runs.take_back()
         if self._client is not None:
             self._client.destroy()
         self._lease.stop()
@@ -190,15 +192,15 @@ class Engine:
 
     def _dispatch(self) -> None:
         """Claim every branch that is owed, each together with its workflow."""
-        while self._claim_some() == branches.CLAIMS_PER_TRANSACTION:
+        while self._claim_some() == claims.CLAIMS_PER_TRANSACTION:
             pass
 
     def _claim_some(self) -> int:
         assert self._client is not None
         with self._engine.begin() as tx:
-            owed = branches.owed(tx, now=time.time())
+            owed = claims.owed(tx, now=time.time())
             for claim in owed:
-                if branches.claim(tx, claim):
+                if claims.claim(tx, claim):
                     options: EnqueueOptions = {
                         "workflow_name": WORKFLOW,
                         "queue_name": QUEUE,
@@ -212,7 +214,7 @@ class Engine:
     def _repair(self) -> None:
         """Let go of every branch whose workflow ended without doing so, and count what is owed."""
         with self._engine.connect() as reader:
-            held = {_workflow_id(claim): claim for claim in branches.held(reader)}
+            held = {_workflow_id(claim): claim for claim in claims.held(reader)}
             self._metrics.owed(branches.count_owed(reader))
         active = (
             DBOS.list_workflows(

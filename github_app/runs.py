@@ -5,22 +5,24 @@ A run may be repeated after a crash, so what it calls must be idempotent.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import sqlalchemy as sa
 import structlog
 
-from github_app import branches
-from github_app.branches import BranchPush, Claim
+from github_app import branches, claims
+from github_app.branches import BranchPush
+from github_app.claims import MOST_STARTS, Claim
 from github_app.github_limits import LimitedError
 from github_app.metrics import Metrics
 from promotion.errors import PromotionError
 
 # The pauses after a run that failed; after one more failure only a new push tries again.
 RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
-MOST_STARTS = 3  # of one run: what ends the process each time is not begun a fourth time
+ALONE_SECONDS = 60.0  # that one run's last start waits for another's to end
 
 OnGivenUp = Callable[[sa.Connection, BranchPush, str], None]
 StillMine = Callable[[sa.Connection], None]  # ends the process where it has lost its lease
@@ -48,13 +50,58 @@ class Runs:
         self._retry_seconds = retry_seconds
         self._on_given_up = on_given_up
         self._still_mine = still_mine
+        self._begun: set[Claim] = set()
+        self._last_start = threading.Lock()
 
     def carry_out(self, held: Claim) -> None:
         """Promote the branch's newest push, as it is when the work starts."""
-        with self._transaction() as tx:
-            starts = branches.start(tx, held)
-            pushed = branches.newest(tx, held)
+        with self._engine.connect() as reader:
+            pushed = branches.newest(reader, held)
         if pushed is None:  # this run has ended already, before the crash that repeats it
+            return
+        with self._alone() if pushed.starts == MOST_STARTS - 1 else nullcontext():
+            self._begun.add(held)
+            try:
+                self._begin(held)
+            finally:
+                self._begun.discard(held)
+
+    def let_go(self, stranded: Claim) -> None:
+        """Release a branch whose run ended without doing so itself."""
+        with self._engine.connect() as reader:
+            pushed = branches.newest(reader, stranded)
+        if pushed is not None:
+            log.warning("run ended without an ending", **_names(pushed))
+            self._release(stranded, pushed, "the service was ended in the middle of it")
+
+    def take_back(self) -> None:
+        """Count the starts of what is under way no more: it is no fault of theirs that all ends."""
+        begun = list(self._begun)
+        if not begun:
+            return
+        try:
+            with self._transaction() as tx:
+                for held in begun:
+                    claims.take_back(tx, held)
+        except (sa.exc.SQLAlchemyError, PromotionError) as exc:
+            log.warning("starts not taken back", error=str(exc))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let a run's last start be no other's last start too: of those that were under way each
+        time the process ended, only the guilty one is to be found guilty."""
+        held = self._last_start.acquire(timeout=ALONE_SECONDS)
+        try:
+            yield
+        finally:
+            if held:
+                self._last_start.release()
+
+    def _begin(self, held: Claim) -> None:
+        with self._transaction() as tx:
+            starts = claims.start(tx, held)
+            pushed = branches.newest(tx, held)
+        if pushed is None:
             return
         if starts > MOST_STARTS:
             log.error("run ends the process every time", **_names(pushed))
@@ -71,31 +118,23 @@ class Runs:
         else:
             self._finish(held, pushed)
 
-    def let_go(self, stranded: Claim) -> None:
-        """Release a branch whose run ended without doing so itself."""
-        with self._engine.connect() as reader:
-            pushed = branches.newest(reader, stranded)
-        if pushed is not None:
-            log.warning("run ended without an ending", **_names(pushed))
-            self._release(stranded, pushed, "the service was ended in the middle of it")
-
     def _finish(self, held: Claim, pushed: BranchPush) -> None:
         with self._transaction() as tx:
-            finished = branches.finish(tx, held, seq=pushed.seq)
+            finished = claims.finish(tx, held, seq=pushed.seq)
         if finished:
             self._metrics.ran("finished", seconds=time.time() - pushed.received_at)
 
     def _put_off(self, held: Claim, pushed: BranchPush, seconds: float) -> None:
         not_before = time.time() + seconds
         with self._transaction() as tx:
-            branches.release(tx, held, seq=pushed.seq, not_before=not_before, failed=False)
+            claims.release(tx, held, seq=pushed.seq, not_before=not_before, failed=False)
         self._metrics.ran("put off")
 
     def _release(self, held: Claim, pushed: BranchPush, reason: str) -> None:
         pause = self._pause(pushed.attempts)
         not_before = branches.NEVER if pause is None else time.time() + pause
         with self._transaction() as tx:
-            released = branches.release(tx, held, seq=pushed.seq, not_before=not_before)
+            released = claims.release(tx, held, seq=pushed.seq, not_before=not_before)
             if released and pause is None:
                 self._on_given_up(tx, pushed, reason)
         if not released:

@@ -113,3 +113,25 @@ def test_sigterm_ends_within_ten_seconds_whatever_runs(service, a_body, signed):
 
     assert time.monotonic() - before < 10
     assert service.said("promoted") == []
+
+
+def test_a_push_that_ends_the_process_takes_no_other_with_it(service, a_body, signed):
+    innocent = [f"{number:040x}" for number in (2, 3, 4)]
+    service.start(seconds=1.0)
+    for number in (2, 3, 4, 0xDEAD):
+        body = a_body(number, branch=f"branch-{number}")
+        service.post(body, signed(body, guid=str(number)))
+
+    def all_promoted():
+        return set(innocent) <= set(service.said("promoted"))
+
+    lives = 1
+    while not all_promoted():
+        wait_until(lambda: service.process.poll() is not None or all_promoted())
+        if service.process.poll() is not None:
+            service.end(signal.SIGKILL)
+            service.start(seconds=1.0)
+            lives += 1
+
+    assert sorted(service.said("promoted")) == sorted(innocent)
+    assert 2 < lives < 6

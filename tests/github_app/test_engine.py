@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from running import wait_until
 
-from github_app import branches, retention
-from github_app.branches import Claim
+from github_app import branches, claims, retention
+from github_app.claims import Claim
 from github_app.engine import Engine, EngineError
 from github_app.metrics import Metrics
 from github_app.tables import branches as branch_rows
@@ -31,7 +31,7 @@ def store(intake, *deliveries):
 
 def is_settled(tables):
     with tables.connect() as reader:
-        return branches.count_owed(reader) == 0 and not branches.held(reader)
+        return branches.count_owed(reader) == 0 and not claims.held(reader)
 
 
 def test_a_push_is_promoted(intake, start_worker, tables, a_delivery):
@@ -130,7 +130,7 @@ def test_a_promotion_that_always_fails_is_given_up_until_the_next_push(
 def test_a_claim_whose_workflow_is_gone_is_owed_again(intake, start_worker, tables, a_delivery):
     store(intake, a_delivery(2))
     with tables.begin() as tx:
-        branches.claim(tx, Claim(7, "refs/heads/main", 1))
+        claims.claim(tx, Claim(7, "refs/heads/main", 1))
 
     worker = start_worker()
 

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from github_app import branches
-from github_app.branches import Claim
+from github_app import branches, claims
+from github_app.claims import Claim
 from github_app.events import Rerequest
 from github_app.intake import Intake, IntakeUnavailable, Stored
 from github_app.metrics import Metrics
@@ -57,8 +57,8 @@ def count(tables, table):
 def claim(tables):
     """Claim the only branch that is owed, and return the claim with its newest push."""
     with tables.begin() as tx:
-        (wanted,) = branches.owed(tx, now=time.time())
-        assert branches.claim(tx, wanted)
+        (wanted,) = claims.owed(tx, now=time.time())
+        assert claims.claim(tx, wanted)
         return wanted, branches.newest(tx, wanted)
 
 
@@ -115,7 +115,7 @@ def test_a_redelivery_after_a_failed_run_is_owed_at_once(intake, tables, a_deliv
     store(intake, a_delivery(2))
     held, owed = claim(tables)
     with tables.begin() as tx:
-        branches.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
+        claims.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
 
     stored = store(intake, a_delivery(2))
 
@@ -134,13 +134,13 @@ def test_a_redelivery_after_a_failed_git_folder_is_owed_again(
     held, owed = claim(tables)
     with tables.begin() as tx:
         tx.execute(sa.insert(outcomes).values(**an_outcome(owed, conclusion)))
-        branches.finish(tx, held, seq=owed.seq)
+        claims.finish(tx, held, seq=owed.seq)
 
     redelivered = store(intake, a_delivery(2))
 
     assert redelivered == [stored]
     with tables.connect() as reader:
-        assert len(branches.owed(reader, now=time.time())) == (stored is Stored.ACCEPTED)
+        assert len(claims.owed(reader, now=time.time())) == (stored is Stored.ACCEPTED)
 
 
 def an_outcome(owed, conclusion):
@@ -167,7 +167,7 @@ def test_a_rerun_of_the_newest_commit_is_owed_again(intake, tables, a_delivery):
     store(intake, a_delivery(2))
     held, owed = claim(tables)
     with tables.begin() as tx:
-        branches.finish(tx, held, seq=owed.seq)
+        claims.finish(tx, held, seq=owed.seq)
 
     store(intake, a_rerequest("0" * 39 + "2"))
 
@@ -249,11 +249,11 @@ def test_a_claim_is_taken_once(intake, tables, a_delivery):
     held, owed = claim(tables)
 
     with tables.begin() as tx:
-        assert branches.owed(tx, now=time.time()) == []
-        assert not branches.claim(tx, held)
-        assert branches.held(tx) == [held]
+        assert claims.owed(tx, now=time.time()) == []
+        assert not claims.claim(tx, held)
+        assert claims.held(tx) == [held]
         assert branches.newest(tx, Claim(held.repository_id, held.ref, held.run + 1)) is None
-        assert not branches.finish(tx, Claim(held.repository_id, held.ref, 99), seq=owed.seq)
+        assert not claims.finish(tx, Claim(held.repository_id, held.ref, 99), seq=owed.seq)
 
 
 def test_a_push_that_lands_during_a_run_leaves_the_branch_owed(intake, tables, a_delivery):
@@ -262,7 +262,7 @@ def test_a_push_that_lands_during_a_run_leaves_the_branch_owed(intake, tables, a
     store(intake, a_delivery(3))
 
     with tables.begin() as tx:
-        branches.finish(tx, held, seq=owed.seq)
+        claims.finish(tx, held, seq=owed.seq)
 
     assert claim(tables)[1].push.after == "0" * 39 + "3"
 
@@ -273,6 +273,6 @@ def test_a_push_that_lands_during_a_failing_run_does_not_wait(intake, tables, a_
     store(intake, a_delivery(3))
 
     with tables.begin() as tx:
-        branches.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
+        claims.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
 
     assert claim(tables)[1].attempts == 0
