@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
+import sqlite3
 import time
 import uuid
 
@@ -106,9 +108,14 @@ def counted(service, sample):
 
 def settled(service):
     """Wait until nothing is owed: no promotion runs or waits."""
-    wait_until(
-        lambda: counted(service, "brickpush_owed_branches ") == 0, what="the end of all promotions"
-    )
+    wait_until(lambda: not is_owed(service), what="the end of all promotions")
+
+
+def is_owed(service):
+    """Say whether a promotion runs or waits, by the service's own file of SQLite."""
+    owed = "select count(*) from branches where newest > promoted or running is not null"
+    with contextlib.closing(sqlite3.connect(service.directory / "brickpush.sqlite")) as reader:
+        return reader.execute(owed).fetchone() != (0,)
 
 
 def push(sandbox, service, **where):

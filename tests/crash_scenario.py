@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dying_service import Forked, Point
-from running import Developer, environment, wait_until
+from forked import Point
+from running import Developer, Service, wait_until
 
 from sandbox import world
 from sandbox.github.check_runs import CheckRun
@@ -24,29 +24,10 @@ QUICK = {
 }
 
 
-class Process:
-    """`brickpush serve`, which may die before it listens."""
-
-    def __init__(self, sandbox: Sandbox, point: Point | None, **environ: str):
-        self._forked = Forked(
-            ["serve", "--config", str(sandbox.config_path), "--port", "0"],
-            log=sandbox.directory / "service.log",
-            environ=environment(**QUICK, **environ),
-            point=point,
-        )
-        line = self._forked.first_line
-        self.url = line.split()[-1] if line.startswith("brickpush: listening on ") else None
-
-    @property
-    def pid(self) -> int:
-        return self._forked.pid
-
-    @property
-    def dead(self) -> bool:
-        return self._forked.dead
-
-    def close(self) -> None:
-        self._forked.kill()
+def serve(sandbox: Sandbox, point: Point | None = None, **environ: str) -> Service:
+    """Start the service, which may die before it listens."""
+    log = sandbox.directory / "service.log"
+    return Service(sandbox.config_path, log, point=point, **QUICK, **environ)
 
 
 @dataclass
@@ -121,24 +102,24 @@ class Scenario:
 
     @contextlib.contextmanager
     def running(self, point: Point | None = None):
-        process = Process(self.sandbox, point, **self.environ)
+        service = serve(self.sandbox, point, **self.environ)
         try:
-            if process.url is not None:
-                self.sandbox.github.hook_url = f"{process.url}/webhooks/github"
-            yield process
+            if service.url is not None:
+                self.sandbox.github.hook_url = service.hook
+            yield service
         finally:
-            process.close()
+            service.close()
 
     def killed_at(self, point: Point) -> bool:
         """Push to a service that dies at *point*, start it again, and check all; say if it died."""
         with self.running(point) as dying:
             pushed = self.push()
             wait_until(
-                lambda: dying.dead or self.settled(pushed),
+                lambda: dying.process.poll() is not None or self.settled(pushed),
                 seconds=SETTLE_SECONDS,
                 what=f"a death at {point}, or the end of the work",
             )
-            died = dying.dead
+            died = dying.process.poll() is not None
         if died:
             started = time.monotonic()
             with self.running():

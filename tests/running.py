@@ -12,8 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from forked import Forked, Point
+
 DEADLINE = 60.0  # seconds until a wait is a failure
 MOVED_CLOCK = Path(__file__).with_name("moved_clock.py")
+AS_INSTALLED = ("-m", "github_app")
 
 
 def wait_until(condition, *, seconds=DEADLINE, what="the condition"):
@@ -37,7 +40,8 @@ def environment(**changes):
 class Service:
     """`brickpush serve` in a process of its own; *ahead*, the machine's clock is wrong.
 
-    *program* is what runs in place of the installed `brickpush`.
+    *program* is what runs in its place, by a Python of its own; it may die at *point*, and then
+    has no url where it never listened.
     """
 
     def __init__(
@@ -47,24 +51,29 @@ class Service:
         *,
         role: str = "all",
         ahead: float = 0,
-        program: Sequence[str] = ("-m", "github_app"),
+        program: Sequence[str] = (),
+        point: Point | None = None,
+        listens: bool = True,
         **environ,
     ):
-        self.log = log
+        self.directory, self.log = config.parent, log
+        self._may_die = point is not None
+        arguments = ("serve", "--config", str(config), "--port", "0", "--role", role)
         program = (str(MOVED_CLOCK), str(ahead)) if ahead else program
-        command = (sys.executable, "-I", *program, "serve", "--config", str(config))
-        with log.open("a") as errors:
-            self.process = subprocess.Popen(
-                (*command, "--port", "0", "--role", role),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment(**environ),
-                cwd=config.parent,
-            )
+        where = {"cwd": self.directory, "log": log, "environ": environment(**environ)}
+        if program:
+            self.process = _started((*program, *arguments), **where)
+        else:
+            self.process = Forked(arguments, point=point, **where)
+        if listens:
+            self.wait_until_it_listens()
+
+    def wait_until_it_listens(self) -> None:
         line = self.process.stdout.readline()
-        assert line.startswith("brickpush: listening on "), log.read_text()
-        self.url = line.split()[-1]
+        self.url = line.split()[-1] if line.startswith("brickpush: listening on ") else None
+        if self.url is None and not self._may_die:
+            self.close()
+            raise AssertionError(self.log.read_text())
 
     @property
     def hook(self) -> str:
@@ -88,6 +97,18 @@ class Service:
             self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+
+def _started(arguments: Sequence[str], *, cwd: Path, log: Path, environ) -> subprocess.Popen:
+    with log.open("a") as errors:
+        return subprocess.Popen(
+            (sys.executable, "-I", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environ,
+            cwd=cwd,
+        )
 
 
 @contextlib.contextmanager

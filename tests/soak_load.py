@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crash_scenario import Process, Witness
-from running import Developer, wait_until
+from crash_scenario import Witness, serve
+from running import Developer, Service, wait_until
 
 from sandbox import world
 from sandbox.sandbox import Sandbox
@@ -160,18 +160,17 @@ class Supervisor:
     kills: int = 0
     started_at: float = 0.0  # the last process, in seconds since the epoch
     _ended: threading.Event = field(default_factory=threading.Event)
-    process: Process | None = None
+    service: Service | None = None
 
     def start(self) -> None:
-        self.process = Process(self.sandbox, None, **self.environ)
+        self.service = serve(self.sandbox, **self.environ)
         self.started_at = time.time()
-        assert self.process.url is not None, "the service did not start: see service.log"
-        self.sandbox.github.hook_url = f"{self.process.url}/webhooks/github"
+        self.sandbox.github.hook_url = self.service.hook
 
     def kill_every(self, seconds: float) -> None:
         """Kill and start again, once at least, until `rest` is called."""
         while not self._ended.wait(seconds) or not self.kills:
-            self.process.close()
+            self.service.close()
             self.kills += 1
             self.start()
 
@@ -179,12 +178,12 @@ class Supervisor:
         self._ended.set()
 
     def close(self) -> None:
-        self.process.close()
+        self.service.close()
 
     def memory(self) -> float:
         """Return the megabytes that the process has in memory, 0 while there is none."""
         try:
-            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+            pages = int(Path(f"/proc/{self.service.process.pid}/statm").read_text().split()[1])
         except OSError:
             return 0.0
         return pages * 4096 / 1e6

@@ -10,7 +10,7 @@ import sys
 import pytest
 import requests
 from browser.setup_process import Setup
-from running import Developer, Service, environment, wait_until
+from running import AS_INSTALLED, Developer, Service, environment, wait_until
 
 from sandbox import world
 from sandbox.sandbox import open_sandbox
@@ -98,7 +98,8 @@ def test_from_nothing_to_the_first_check_run(sandbox, start, page, tmp_path):
     shown = setup.said + (tmp_path / "brickpush.toml").read_text()
     assert [text[:12] for text in texts if text.strip() in shown] == []
 
-    service = Service(tmp_path / "brickpush.toml", tmp_path / "service.log")
+    config, log = tmp_path / "brickpush.toml", tmp_path / "service.log"
+    service = Service(config, log, program=AS_INSTALLED)
     try:
         sandbox.github.apps[-1].hook.url = service.hook
         doctor = brickpush(tmp_path, "doctor", "--json", "--pull", "/Repos/ada/etl")

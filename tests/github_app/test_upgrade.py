@@ -237,7 +237,7 @@ def test_two_processes_that_start_at_once_on_an_empty_database_both_serve(scene,
     config, environ = scene.sandbox.config_path, {**QUICK, "BRICKPUSH_DATABASE_URL": empty_url}
     logs = [scene.sandbox.directory / f"{number}.log" for number in (1, 2)]
     # Both are started before either is waited for.
-    services = [LateService(config, log, **environ) for log in logs]
+    services = [Service(config, log, listens=False, **environ) for log in logs]
     for service in services:
         service.wait_until_it_listens()
     scene.service, other = services
@@ -246,27 +246,6 @@ def test_two_processes_that_start_at_once_on_an_empty_database_both_serve(scene,
     scene.wait_promoted(scene.push())
 
     assert (other.stop(), scene.service.stop()) == (0, 0)
-
-
-class LateService(Service):
-    """A process that may still be starting."""
-
-    def __init__(self, config, log, **environ):
-        self.log = log
-        command = (sys.executable, "-I", "-m", "github_app", "serve", "--config", str(config))
-        with log.open("a") as errors:
-            self.process = subprocess.Popen(
-                (*command, "--port", "0"),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment(**environ),
-            )
-
-    def wait_until_it_listens(self):
-        line = self.process.stdout.readline()
-        assert line.startswith("brickpush: listening on "), self.log.read_text()
-        self.url = line.split()[-1]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import requests
-from running import Developer, Service, environment, running_service, wait_until
+from running import AS_INSTALLED, Developer, Service, environment, running_service, wait_until
 
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox, write_config
@@ -180,7 +180,8 @@ def test_without_a_webhook_secret_the_service_does_not_start(sandbox):
 
 
 def test_the_service_says_that_it_is_well_and_ends_cleanly(sandbox, tmp_path):
-    service = Service(sandbox.config_path, tmp_path / "service.log")
+    log = tmp_path / "service.log"
+    service = Service(sandbox.config_path, log, program=AS_INSTALLED)
 
     answers = {
         path: requests.get(f"{service.url}{path}", timeout=10).status_code

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from leaks import SHAPES, secrets_of
-from running import Developer, running_service, wait_until
+from running import AS_INSTALLED, Developer, running_service, wait_until
 
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -85,7 +85,7 @@ def test_no_process_of_a_push_has_a_secret_among_its_arguments(sandbox, tmp_path
     developer.git("promote", "install")
 
     marked = {"TEST_DIRECTORY": str(tmp_path)}
-    with running_service(sandbox, **marked), Arguments(tmp_path) as arguments:
+    with running_service(sandbox, program=AS_INSTALLED, **marked), Arguments(tmp_path) as arguments:
         sha = developer.commit()
         developer.push()
         wait_until(

@@ -1,4 +1,4 @@
-"""`brickpush` in a process of its own, which may die in it as a power cut does.
+"""`brickpush` in a process of its own, which may die in it as of a power cut.
 
 Processes are forked from one that has imported everything: a start costs a fifth of the time.
 """
@@ -9,6 +9,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from pathlib import Path
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["github_app.__main__", "github_app.roles"])
-END_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -29,46 +29,52 @@ class Point:
 
 
 class Forked:
-    """A run of `brickpush`: what it prints first, and whether it lives."""
+    """A run of `brickpush`, with what the tests use of a subprocess.Popen."""
 
     def __init__(
         self,
         arguments: Sequence[str],
         *,
+        cwd: Path,
         log: Path,
         environ: Mapping[str, str],
         point: Point | None = None,
     ):
         heard, said = FORKS.Pipe(duplex=False)
         self._process = FORKS.Process(
-            target=_run, args=(list(arguments), str(log), dict(environ), point, said)
+            target=_run,
+            args=(list(arguments), str(cwd), str(log), dict(environ), point, said),
+            daemon=True,
         )
         self._process.start()
+        self.pid = self._process.pid
         said.close()
-        with os.fdopen(os.dup(heard.fileno()), encoding="utf-8") as lines:
-            self.first_line = lines.readline()  # empty where it died before
-        self._heard = heard  # open: whoever prints to nobody is ended
+        # Open until the end: whoever prints to nobody is ended.
+        self.stdout = os.fdopen(os.dup(heard.fileno()), encoding="utf-8")
+        heard.close()
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def poll(self) -> int | None:
+        return self._process.exitcode
 
-    @property
-    def dead(self) -> bool:
-        return not self._process.is_alive()
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired("brickpush", timeout)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.join(END_SECONDS)
-        self._heard.close()
-        self._process.close()
+        self.send_signal(signal.SIGKILL)
 
 
-def _run(arguments, log, environ, point, said):
+def _run(arguments, cwd, log, environ, point, said):
     """Become `brickpush`."""
     os.environ.clear()
     os.environ.update(environ)
-    os.chdir(Path(log).parent)
+    os.chdir(cwd)
     os.dup2(said.fileno(), 1)
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     if point is not None:
