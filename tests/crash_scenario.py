@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from forked import Point
 from running import Developer, Service, wait_until
+from witness import Witness
 
 from sandbox import world
 from sandbox.github.check_runs import CheckRun
@@ -28,35 +27,6 @@ def serve(sandbox: Sandbox, point: Point | None = None, **environ: str) -> Servi
     """Start the service, which may die before it listens."""
     log = sandbox.directory / "service.log"
     return Service(sandbox.config_path, log, point=point, **QUICK, **environ)
-
-
-@dataclass
-class Witness:
-    """Sees every success at the moment at which GitHub is told of it, and looks whether it is so.
-
-    *history* has the commits of what is followed, oldest first, and *paths* the Git folders that
-    follow it, the same in every workspace.
-    """
-
-    sandbox: Sandbox
-    history: dict[str, list[str]]
-    paths: dict[str, list[str]]
-    successes: int = 0
-    untrue: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, run: CheckRun) -> None:
-        if run.conclusion != "success":
-            return
-        with self._lock:
-            self.successes += 1
-        followed = next(name for name, commits in self.history.items() if run.head_sha in commits)
-        commits = self.history[followed]
-        older = set(commits[: commits.index(run.head_sha)])
-        workspace = self.sandbox.workspace(run.name.removeprefix("Brickpush / "))
-        for path in self.paths[followed]:
-            if workspace.folder(path).head_commit_id in older:
-                self.untrue.append(f"{run.name} of {run.head_sha}: {path}")
 
 
 class Scenario:
@@ -81,7 +51,6 @@ class Scenario:
         }
         paths = {branch: [f"/Repos/ada/{branch}"] for branch in BRANCHES}
         self.witness = Witness(sandbox, self.history, paths)
-        sandbox.github.watch_check_runs(self.witness)
         self.pushes = 0
         self.recovery_seconds: list[float] = []
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from dataclasses import dataclass, field
 
 from app_world import FAST, checks, fill, post, push_payload
 from leaks import leak_in, secrets_of
 from running import Developer, Service, wait_until
+from witness import Witness
 
 from sandbox import world
 from sandbox.faults import HTML
-from sandbox.github.check_runs import CheckRun
 from sandbox.github.deliveries import Delivery
 from sandbox.sandbox import Sandbox
 
@@ -38,28 +36,6 @@ KINDS = {
 APIS = ("github", "git", "entra", "databricks")
 
 
-@dataclass
-class Witness:
-    """Looks at the Git folders whenever GitHub is told of a success: is it so?"""
-
-    sandbox: Sandbox
-    history: list[str]  # the branch's commits, oldest first
-    untrue: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, run: CheckRun) -> None:
-        if run.conclusion != "success":
-            return
-        wanted = self.history.index(run.head_sha)
-        workspace = self.sandbox.workspace(run.name.removeprefix("Brickpush / "))
-        behind = [f for f in workspace.folders() if self._place(f.head_commit_id) < wanted]
-        with self._lock:
-            self.untrue += [f"{run.name} of {run.head_sha}: {each.path}" for each in behind]
-
-    def _place(self, sha: str | None) -> int:
-        return self.history.index(sha) if sha in self.history else -1
-
-
 class Scene:
     """Two workspaces with Git folders of one repository, and a service that keeps them at it."""
 
@@ -68,8 +44,8 @@ class Scene:
         self.sandbox, self.github = sandbox, sandbox.github
         self.workspaces = sandbox.workspaces
         self.history = [self.github.head(world.MAIN, "main")]
-        self.witness = Witness(sandbox, self.history)
-        self.github.watch_check_runs(self.witness)
+        paths = [folder.path for folder in self.workspaces[0].folders()]
+        self.witness = Witness(sandbox, {"main": self.history}, {"main": paths})
         self.log = sandbox.directory / "service.log"
         self.service: Service | None = None
 

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crash_scenario import Witness, serve
+from crash_scenario import serve
 from running import Developer, Service, wait_until
+from witness import Witness
 
 from sandbox import world
 from sandbox.sandbox import Sandbox
@@ -53,7 +54,6 @@ class Load:
             for name, developer in self.developers.items()
         }
         self.witness = Witness(sandbox, history, paths)
-        sandbox.github.watch_check_runs(self.witness)
         self.pushed: dict[str, list[str]] = {name: [] for name in self.names}
         self._left = size.pushes
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import json
 import os
 import string
@@ -11,18 +12,25 @@ import string
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from security.webhook_service import PATH, ListIntake, a_payload, an_app, headers_of, signature
+
+from github_app import database
+from github_app.intake import Intake
+from github_app.metrics import Metrics
 
 EXAMPLES = int(os.environ.get("BRICKPUSH_FUZZ_EXAMPLES", "1000"))
 ANYHOW = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 EVENTS = ["push", "check_run", "check_suite", "installation", "repository", "ping", "watch"]
+# What a database does not keep, if it is ever asked to.
+UNKEPT = ["\0", "a\0b", "\ud800", "x" * 3000, -1, 0, 2**63, 10**30, True, 0.5]
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
     | st.text(max_size=50)
-    | st.sampled_from(["", "\0", "\ud800", "x" * 2000, "refs/heads/../x", -1, 2**63, 10**30]),
+    | st.sampled_from([*UNKEPT, "", "refs/heads/../x"]),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
@@ -87,11 +95,11 @@ HEADER_TEXT = st.text(st.characters(max_codepoint=255), max_size=120)
 PLAIN = st.text(string.ascii_letters + string.digits + '-=; /"', max_size=120)
 
 
-@pytest.fixture(scope="module")
-def post():
-    """Send a request into the application, without a socket; return status and answer."""
-    intake, loop = ListIntake(), asyncio.new_event_loop()
-    app = an_app(intake)
+def sender(app, loop):
+    """Return a function that sends a request into the application, without a socket.
+
+    It returns the answer's status.
+    """
 
     def send(body, headers):
         sent = []
@@ -116,12 +124,44 @@ def post():
         async def keep(message):
             sent.append(message)
 
-        intake.deliveries.clear()
         loop.run_until_complete(app(scope, receive, keep))
-        return sent[0]["status"], list(intake.deliveries)
+        return sent[0]["status"]
 
-    yield send
+    return send
+
+
+@pytest.fixture(scope="module")
+def loop():
+    loop = asyncio.new_event_loop()
+    yield loop
     loop.close()
+
+
+@pytest.fixture(scope="module")
+def post(loop):
+    """Return a function that sends a request; it returns the status and what was taken in."""
+    intake = ListIntake()
+    send = sender(an_app(intake), loop)
+
+    def sent(body, headers):
+        intake.deliveries.clear()
+        return send(body, headers), list(intake.deliveries)
+
+    return sent
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def keep(request, loop, tmp_path):
+    """Return a function that sends a request to a service with a database; it returns the status."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    else:
+        url = f"sqlite:///{tmp_path}/brickpush.sqlite"
+        database.migrate(url)
+    intake = Intake(url, metrics=Metrics())
+    intake.start()
+    yield sender(an_app(intake), loop)
+    intake.stop()
 
 
 @settings(max_examples=EXAMPLES, **ANYHOW)
@@ -131,6 +171,28 @@ def test_whatever_is_signed_is_taken_or_refused_with_4xx(post, body, event, cont
 
     assert status in (200, 202, 400, 415)
     assert all(status == 202 for _ in taken)
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        ("push", None),
+        ("check_run", "rerequested"),
+        ("repository", "renamed"),
+        ("installation", "created"),
+    ],
+)
+def test_whatever_is_taken_can_be_kept(keep, event, action):
+    refused = []
+    for number, (place, value) in enumerate(itertools.product(PLACES, UNKEPT)):
+        payload = copy.deepcopy(FULL) | {"action": action}
+        holder = payload if len(place) == 1 else payload[place[0]]
+        holder[place[-1]] = value
+        body = json.dumps(payload).encode()
+        if keep(body, headers_of(body, event=event, guid=f"{event}-{number}")) >= 500:
+            refused.append((place, value))
+
+    assert refused == []
 
 
 @settings(max_examples=EXAMPLES, **ANYHOW)
