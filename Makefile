@@ -41,7 +41,7 @@ slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, da
 	$(BIN)/pytest -n 2 -m slow
 
 crash: $(VENV)/dev.installed ## A kill at every call and every commit, on SQLite and PostgreSQL.
-	$(BIN)/pytest -n 2 -m crash tests/crash
+	$(BIN)/pytest -n 4 -m crash tests/crash
 
 soak: $(VENV)/dev.installed ## Ten thousand pushes with faults and kills; the better part of an hour.
 	$(BIN)/pytest -m soak tests/soak

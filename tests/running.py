@@ -19,14 +19,17 @@ MOVED_CLOCK = Path(__file__).with_name("moved_clock.py")
 AS_INSTALLED = ("-m", "github_app")
 
 
-def wait_until(condition, *, seconds=DEADLINE, what="the condition"):
-    """Return the first true value of *condition*; fail when it does not come."""
+def wait_until(condition, *, seconds=DEADLINE, every=0.02, what="the condition"):
+    """Return the first true value of *condition*; fail when it does not come.
+
+    It is asked *every* so many seconds: seldom, where it takes long itself.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError(f"{what} did not come within {seconds:g} s")
 
 

@@ -193,5 +193,5 @@ def settle(load: Load, *, seconds: float) -> float:
     """Wait until all is promoted and told, or the time is over; return how long it took."""
     started = time.monotonic()
     with contextlib.suppress(AssertionError):  # what is left is shown by who asks for it
-        wait_until(lambda: not load.behind() and not load.untold(), seconds=seconds)
+        wait_until(lambda: not load.behind() and not load.untold(), seconds=seconds, every=1.0)
     return time.monotonic() - started
