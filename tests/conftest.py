@@ -54,8 +54,31 @@ def no_secret_is_left_behind(request, tmp_path_factory):
 
 
 @pytest.fixture
-def say(capsys):
-    """Return a function that shows a measurement, whether the test passes or not."""
+def say(request):
+    """Return a function that notes a measurement; all are shown at the end, passed or not."""
+
+    def note(text):
+        request.node.user_properties.append(("measured", text))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [each for some in terminalreporter.stats.values() for each in some]
+    properties = [getattr(each, "user_properties", ()) for each in reports if _is_end(each)]
+    measured = [text for some in properties for name, text in some if name == "measured"]
+    if measured:
+        terminalreporter.section("measured")
+        terminalreporter.write("".join(f"{text}\n" for text in measured))
+
+
+def _is_end(report):
+    return getattr(report, "when", None) == "call"
+
+
+@pytest.fixture
+def tell(capsys):
+    """Return a function that shows at once how far a long test is."""
 
     def show(text):
         with capsys.disabled():

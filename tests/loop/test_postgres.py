@@ -58,9 +58,7 @@ def stored_tokens(sandbox):
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_the_middle_of_a_promotion_is_taken_over(
-    sandbox, start, tmp_path, capsys
-):
+def test_a_worker_killed_in_the_middle_of_a_promotion_is_taken_over(sandbox, start, tmp_path, say):
     developer = Developer(sandbox, tmp_path / "clone")
     web, worker = start("web"), start("worker")
     sandbox.github.hook_url = web.hook
@@ -84,8 +82,7 @@ def test_a_worker_killed_in_the_middle_of_a_promotion_is_taken_over(
     wait_until(lambda: ended(sandbox, second) == 2, what="the check runs of the other worker")
     seconds = time.monotonic() - killed_at
 
-    with capsys.disabled():
-        sys.stdout.write(f"\n  killed between updates; promoted and told after {seconds:.1f} s\n")
+    say(f"killed between updates; promoted and told after {seconds:.1f} s")
     assert at(sandbox, second)
     assert seconds < TAKE_OVER_SECONDS * 2  # the promotion itself is in it
     assert stored_tokens(sandbox) == stored  # the other worker knows what is stored

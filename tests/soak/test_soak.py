@@ -47,7 +47,7 @@ def sandbox(tmp_path):
         pytest.param(LONG, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
     ],
 )
-def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, tmp_path, size, say):
+def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, tmp_path, size, say, tell):
     load = Load(sandbox, tmp_path / "clones", size)
     supervisor = Supervisor(
         sandbox,
@@ -59,7 +59,7 @@ def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, tmp_path, size, say
     )
     supervisor.start()
 
-    with progress(say, load, supervisor), ThreadPoolExecutor(1) as killer:
+    with progress(tell, load, supervisor), ThreadPoolExecutor(1) as killer:
         load.break_things()
         killing = killer.submit(supervisor.kill_every, size.kill_seconds)
         load.push_all(size.pushes - size.quiet_pushes)
@@ -129,19 +129,19 @@ def rows_of(sandbox, started_at):
 
 
 @contextlib.contextmanager
-def progress(say, load, supervisor):
+def progress(tell, load, supervisor):
     """Tell every half minute how far the run is."""
     started, ended = time.monotonic(), threading.Event()
 
-    def tell():
+    def look():
         while not ended.wait(SAY_SECONDS):
-            say(
+            tell(
                 f"{time.monotonic() - started:.0f} s: {load.left()} pushes left, "
                 f"{supervisor.kills} kills, {supervisor.memory():.0f} MB, "
                 f"{load.witness.successes} successes"
             )
 
-    thread = threading.Thread(target=tell)
+    thread = threading.Thread(target=look)
     thread.start()
     try:
         yield
