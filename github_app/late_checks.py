@@ -156,7 +156,7 @@ LATER = LimitedError | _TooEarlyError  # no failure: it is tried as often as it 
 
 
 class LateChecks:
-    """Writes what waits, the oldest first; never in the way of a promotion's own check runs."""
+    """Writes what waits, overtaken pushes last; never in the way of promotions themselves."""
 
     def __init__(
         self,
@@ -193,7 +193,9 @@ class LateChecks:
         free = late_checks.c.taken_by.is_(None) | mine | late_checks.c.taken_by.not_in(living)
         may_go = (late_checks.c.not_before <= time.time(), free)
         with self._engine.begin() as tx:
-            first = sa.select(late_checks).where(*may_go).order_by(late_checks.c.id).limit(1)
+            # How a promotion ended is asked for; of an overtaken push few want to know.
+            order = (late_checks.c.kind == SUPERSEDED, late_checks.c.id)
+            first = sa.select(late_checks).where(*may_go).order_by(*order).limit(1)
             row = tx.execute(first).one_or_none()
             if row is None:
                 return None

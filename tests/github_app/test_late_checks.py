@@ -78,6 +78,19 @@ def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
     assert waiting(tables) == []
 
 
+def test_how_a_promotion_ended_waits_for_no_overtaken_push(tables):
+    ended = CheckRun("Brickpush / dev", HEAD, "completed", "2 of 2", "", conclusion="success")
+    with tables.begin() as tx:
+        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(1, 40))))
+        late_checks.put_final(tx, a_branch_push(), ended)
+
+    writer, reports = a_writer(tables)
+    writer.write_all()
+
+    assert reports.shown[0] == ("Brickpush / dev", "2 of 2")
+    assert len(reports.shown) == 40
+
+
 def test_a_promotion_that_was_given_up_says_why(tables):
     with tables.begin() as tx:
         late_checks.put_given_up(tx, a_branch_push(), "installation 11 is suspended")
