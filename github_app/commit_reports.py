@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
 from github_app.access import InstallationAccess
 from github_app.check_run import COMPLETED, CheckRun
 from github_app.permitted import Permitted
+
+Names = Callable[[Set[str]], Iterable[str]]
 
 STATES = {"success": "success", "neutral": "success", "skipped": "success", "failure": "failure"}
 
@@ -38,11 +40,12 @@ class CommitReports:
             self._set_status(access, run, urgent=urgent)
 
     def show_on_all(
-        self, access: InstallationAccess, run: CheckRun, names: Iterable[str], *, completed: bool
+        self, access: InstallationAccess, run: CheckRun, names: Names, *, completed: bool
     ) -> None:
         """Show *run* on every check run of ours on its commit, and under *names*.
 
-        Those that are completed already are left as they are unless *completed* says otherwise.
+        *names* is told what check runs there are. Those that are completed already are left as
+        they are unless *completed* says otherwise.
         """
         repository = access.repository
 
@@ -51,11 +54,12 @@ class CommitReports:
             for each in found:
                 if completed or each.status != COMPLETED:
                     self._update(access, each.id, replace(run, name=each.name), urgent=False)
-            for name in set(names) - {each.name for each in found}:
+            there = {each.name for each in found}
+            for name in set(names(there)) - there:
                 self._create(access, replace(run, name=name), urgent=False)
 
         if not self._permitted.attempt(access, "checks", write):
-            for name in names:
+            for name in names(frozenset()):
                 self._set_status(access, replace(run, name=name), urgent=False)
 
     def _create(self, access: InstallationAccess, run: CheckRun, *, urgent: bool) -> None:

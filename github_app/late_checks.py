@@ -6,8 +6,9 @@ A promotion is never held up by telling the pushes that it overtook.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
@@ -214,19 +215,24 @@ class LateChecks:
         if check.kind == FINAL:
             self._reports.show(access, run, urgent=False)
             return
-        names = self._names(check) if check.kind in (SUPERSEDED, GIVEN_UP) else ()
-        completed = check.kind == OUTDATED
-        self._reports.show_on_all(access, run, names, completed=completed)
+        names = partial(self._names, check)
+        self._reports.show_on_all(access, run, names, completed=check.kind == OUTDATED)
 
     def _end_deployment(self, access: InstallationAccess, check: LateCheck) -> None:
         promoted = Promoted(check.run or 0, check.name, check.ref, check.head_sha)
         state = State(check.conclusion, check.title, check.details_url)
         self._deployments.end_what_is_open(access, promoted, state, urgent=False)
 
-    def _names(self, check: LateCheck) -> Iterable[str]:
-        """Return the check runs that the branch's promotions write, one for each workspace."""
-        if check.name:
-            return [check.name]
+    def _names(self, check: LateCheck, there: Set[str]) -> Iterable[str]:
+        """Return the check runs that the branch's promotions write, one for each workspace.
+
+        A push that is told in one place for all of them stays so, and the other way round: the
+        run that overtook it may have been repeated, and have overtaken more by then.
+        """
+        if check.kind == OUTDATED or (check.kind == SUPERSEDED and PLAIN_NAME in there):
+            return ()
+        if check.name and not there:
+            return (check.name,)
         with self._engine.connect() as reader:
             names = [report.check_name(each) for each in _workspaces(reader, check)]
             if not names and check.kind == SUPERSEDED and _is_owed(reader, check):

@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +79,7 @@ def _run(arguments, cwd, log, environ, point, said):
     os.chdir(cwd)
     os.dup2(said.fileno(), 1)
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     if point is not None:
         _arm(point)
     from github_app.__main__ import main
@@ -84,6 +87,14 @@ def _run(arguments, cwd, log, environ, point, said):
     code = main(arguments)
     sys.stdout.flush()
     os._exit(code)
+
+
+def _end_with_the_tests() -> None:
+    """End once nobody listens any more: the tests were killed."""
+    heard = select.poll()
+    heard.register(1, 0)  # to be told of errors only
+    heard.poll()
+    os._exit(1)
 
 
 def _arm(point: Point) -> None:

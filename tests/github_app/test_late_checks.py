@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 import sqlalchemy as sa
 
 from github_app import branches, late_checks, stragglers
@@ -35,6 +36,7 @@ class InMemoryReports:
 
     def __init__(self):
         self.shown = []
+        self.there = frozenset()  # the check runs on every commit
         self.fails = False
 
     def show(self, _access, run, *, urgent=True):
@@ -43,7 +45,7 @@ class InMemoryReports:
         self.shown.append((run.name, run.title))
 
     def show_on_all(self, _access, run, names, *, completed):
-        self.shown.append((tuple(names), run.title, completed))
+        self.shown.append((tuple(names(self.there)), run.title, completed))
 
 
 def a_writer(tables, worker="local"):
@@ -76,6 +78,35 @@ def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
     writer.write_all()
     assert len(reports.shown) == 39
     assert waiting(tables) == []
+
+
+@pytest.mark.parametrize(
+    ("overtaken", "there", "told"),
+    [
+        pytest.param(39, (), ["Brickpush"], id="many"),
+        pytest.param(2, (), ["Brickpush / dev", "Brickpush / prod"], id="few"),
+        # The run was repeated, and has overtaken other pushes by now.
+        pytest.param(2, ("Brickpush",), [], id="few, and many before"),
+        pytest.param(
+            39,
+            ("Brickpush / dev",),
+            ["Brickpush / dev", "Brickpush / prod"],
+            id="many, begun as few",
+        ),
+    ],
+)
+def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overtaken, there, told):
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)
+        a_report(tx, "dev", seq=5)
+        a_report(tx, "prod", seq=5)
+        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(overtaken))))
+
+    writer, reports = a_writer(tables)
+    reports.there = frozenset(there)
+    writer.write_all()
+
+    assert {tuple(sorted(names)) for names, *_ in reports.shown} == {tuple(told)}
 
 
 def test_how_a_promotion_ended_waits_for_no_overtaken_push(tables):

@@ -72,16 +72,18 @@ def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, tmp_path, size, say
         supervisor.close()
 
     pushes = sum(len(commits) for commits in load.pushed.values())
+    behind, untold, untrue = load.behind(), load.untold(), load.witness.untrue
     growth = memory[-1] - memory[len(memory) // 4]
     say(
         f"{pushes} pushes, {size.repositories} repositories, {size.folders} Git folders, "
-        f"{faults} faults, {supervisor.kills} kills; lost 0, successes {load.witness.successes}, "
-        f"untrue 0; settled {seconds:.0f} s after the last push; memory {growth:+.1f} MB, "
+        f"{faults} faults, {supervisor.kills} kills; {len(behind)} Git folders behind, "
+        f"{len(untold)} pushes not told once, {load.witness.successes} successes, "
+        f"{len(untrue)} untrue; settled {seconds:.0f} s after the last push; memory {growth:+.1f} MB, "
         f"{memory[-1]:.0f} MB at the end; {dict(rows)}"
     )
-    assert load.behind() == []
-    assert load.untold() == []
-    assert load.witness.untrue == []
+    assert behind == []
+    assert collections.Counter(each.partition(": ")[2] for each in untold) == {}
+    assert untrue == []
     assert load.witness.successes > 0
     assert supervisor.kills > 0
     assert faults > 0
