@@ -30,8 +30,8 @@ PLAIN_NAME = "Brickpush"  # where no workspace has a check run that could say it
 # GitHub lets an installation write some 80 check runs a minute: of a bigger burst, each commit
 # gets one check run in place of one for each workspace.
 EACH_WORKSPACE_MOST = 20
-# Then hourly for three days: what is dropped leaves its check run open for good.
-RETRY_SECONDS = (10.0, 60.0, 600.0, *(3600.0,) * 72)
+# Doubled, then hourly for three days: what is dropped leaves its check run open for good.
+RETRY_SECONDS = (*(5.0 * 2**n for n in range(10)), *(3600.0,) * 72)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
