@@ -23,7 +23,8 @@ class CommitReports:
     def show(self, access: InstallationAccess, run: CheckRun, *, urgent: bool = True) -> None:
         """Show *run*: one check run for each commit and name, found again after a crash.
 
-        Raises PromotionError where GitHub can't be asked now.
+        GitHub may have made one although its answer was lost, and shows the newest of a name:
+        an older one is only never left open. Raises PromotionError where GitHub can't be asked.
         """
         repository = access.repository
 
@@ -31,10 +32,11 @@ class CommitReports:
             found = access.write(
                 "checks", lambda it: it.check_runs(repository, run.head_sha, name=run.name)
             )
-            if found:
-                self._update(access, found[0].id, run, urgent=urgent)
-            else:
+            if not found:
                 self._create(access, run, urgent=urgent)
+            for number, each in enumerate(found):
+                if number == 0 or each.status != COMPLETED == run.status:
+                    self._update(access, each.id, run, urgent=urgent)
 
         if not self._permitted.attempt(access, "checks", write):
             self._set_status(access, run, urgent=urgent)

@@ -134,13 +134,14 @@ class Installation:
         self._write("PATCH", f"/repos/{repository}/check-runs/{run_id}", run.body(), urgent)
 
     def check_runs(self, repository: str, head_sha: str, *, name: str = "") -> list[WrittenRun]:
-        """Return the App's newest check run of each name on a commit; of one *name* if given."""
-        params: dict[str, str | int] = {"app_id": self._app_id, "filter": "latest", "per_page": 100}
+        """Return the App's check runs on a commit, the newest first; of one *name* if given."""
+        params: dict[str, str | int] = {"app_id": self._app_id, "filter": "all", "per_page": 100}
         if name:
             params["check_name"] = name
         path = f"/repos/{repository}/commits/{head_sha}/check-runs"
         runs = self._http.call("GET", path, params=params).body.get("check_runs") or []
-        return [WrittenRun(int(run["id"]), run["name"], run["status"]) for run in runs]
+        found = [WrittenRun(int(run["id"]), run["name"], run["status"]) for run in runs]
+        return sorted(found, key=lambda run: run.id, reverse=True)
 
     def create_status(self, repository: str, run: CheckRun, state: str, *, urgent: bool) -> None:
         """Set a commit status that says a check run's title."""

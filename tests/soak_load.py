@@ -16,6 +16,7 @@ from running import Developer, Service, wait_until
 from witness import Witness
 
 from sandbox import world
+from sandbox.github.check_runs import CheckRun
 from sandbox.sandbox import Sandbox
 
 FAULTS = (429, 500, 503, "reset", "html", "half")
@@ -89,6 +90,8 @@ class Load:
             for place, (faults, path) in enumerate(hit)
             for number, status in enumerate(FAULTS)
             for when in ("before", "after")
+            # Who limits calls refuses one before anything is done.
+            if (status, when) != (429, "after")
         ]
 
     def mend(self) -> int:
@@ -135,20 +138,29 @@ class Load:
         ]
 
     def untold(self) -> list[str]:
-        """Return the pushes that have not exactly one completed check run for each workspace.
+        """Return the pushes of which not every workspace has told, or not to the end.
 
-        Of more than twenty pushes that one promotion overtook, each has one for all workspaces.
+        Of more than twenty pushes that one promotion overtook, each is told for all workspaces.
         """
-        usual = sorted((f"Brickpush / {w.name}", "completed") for w in self.sandbox.workspaces)
-        told = collections.defaultdict(list)
-        for run in self.sandbox.github.check_runs:
-            told[run.head_sha].append((run.name, run.status))
+        usual = {f"Brickpush / {workspace.name}" for workspace in self.sandbox.workspaces}
+        told = self._told()
         return [
-            f"{name} {sha}: {sorted(told[sha])}"
+            f"{name} {sha}: {sorted((run.name, run.status) for run in told[sha])}"
             for name, commits in self.pushed.items()
             for sha in commits
-            if sorted(told[sha]) not in (usual, [("Brickpush", "completed")])
+            if {run.name for run in told[sha]} not in (usual, {"Brickpush"})
+            or {run.status for run in told[sha]} != {"completed"}
         ]
+
+    def made_twice(self) -> int:
+        """Return how many check runs there are beside a newer one, which GitHub shows."""
+        return sum(len(runs) - len({run.name for run in runs}) for runs in self._told().values())
+
+    def _told(self) -> dict[str, list[CheckRun]]:
+        told = collections.defaultdict(list)
+        for run in self.sandbox.github.check_runs:
+            told[run.head_sha].append(run)
+        return told
 
 
 @dataclass

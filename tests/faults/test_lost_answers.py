@@ -56,3 +56,22 @@ def test_an_update_that_is_lost_itself_is_sent_again_by_itself(scene):
 
     assert [fault.hits for fault in faults] == [2, 2]
     scene.check()
+
+
+def test_of_a_check_run_that_was_made_twice_neither_stays_open(scene):
+    """GitHub makes one and says to come again, as no limit of its own would."""
+    lost = scene.sandbox.github_faults.add(
+        method="POST",
+        path="*/check-runs",
+        status=429,
+        when="after",
+        headers={"Retry-After": "1"},
+    )
+
+    sha = scene.push()
+    scene.wait_promoted(sha)
+
+    runs = [run for run in scene.github.check_runs if run.head_sha == sha]
+    assert (lost.hits, len(runs)) == (1, 3)
+    assert {run.conclusion for run in runs} == {"success"}
+    scene.check()

@@ -77,7 +77,8 @@ def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, tmp_path, size, say
     say(
         f"{pushes} pushes, {size.repositories} repositories, {size.folders} Git folders, "
         f"{faults} faults, {supervisor.kills} kills; {len(behind)} Git folders behind, "
-        f"{len(untold)} pushes not told once, {load.witness.successes} successes, "
+        f"{len(untold)} pushes untold, {load.made_twice()} check runs made twice, "
+        f"{load.witness.successes} successes, "
         f"{len(untrue)} untrue; settled {seconds:.0f} s after the last push; memory {growth:+.1f} MB, "
         f"{memory[-1]:.0f} MB at the end; {dict(rows)}"
     )
