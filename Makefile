@@ -43,7 +43,7 @@ slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, da
 crash: $(VENV)/dev.installed ## A kill at every call and every commit, on SQLite and PostgreSQL.
 	$(BIN)/pytest -n 4 -m crash tests/crash
 
-soak: $(VENV)/dev.installed ## Ten thousand pushes with faults and kills; the better part of an hour.
+soak: $(VENV)/dev.installed ## Ten thousand pushes with faults and kills; half an hour.
 	$(BIN)/pytest -m soak tests/soak
 
 fuzz: $(VENV)/dev.installed ## A long run of hostile webhooks.

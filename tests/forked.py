@@ -80,7 +80,7 @@ def _run(arguments, cwd, log, environ, point, said):
     os.environ.update(environ)
     os.chdir(cwd)
     os.dup2(said.fileno(), 1)
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     threading.Thread(target=_end_with_the_tests, daemon=True).start()
     if point is not None:
         _arm(point)

@@ -22,7 +22,7 @@ KEEP_PAYLOADS_SECONDS = 120.0
 MARGIN_SECONDS = 30.0
 
 SHORT = Size(
-    pushes=60, repositories=4, folders=16, kill_seconds=2, quiet_pushes=10, settle_seconds=60
+    pushes=40, repositories=4, folders=16, kill_seconds=2, quiet_pushes=10, settle_seconds=60
 )
 LONG = Size(
     pushes=10_000,
@@ -43,7 +43,7 @@ def sandbox(tmp_path):
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(SHORT, id="short", marks=pytest.mark.slow),
+        pytest.param(SHORT, id="short"),
         pytest.param(LONG, id="long", marks=[pytest.mark.soak, pytest.mark.timeout(0)]),
     ],
 )
