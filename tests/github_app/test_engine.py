@@ -215,6 +215,8 @@ def promote_some(intake, start_worker, tables, a_delivery, numbers):
     for number in numbers:
         store(intake, a_delivery(number))
         wait_until(lambda: is_settled(tables), seconds=SECONDS)
+    # A branch is let go before the engine has noted that its run ended.
+    wait_until(lambda: {status for _, status in workflows(tables)} == {"SUCCESS"}, seconds=SECONDS)
     worker.engine.stop(5)
 
 
