@@ -12,9 +12,8 @@ from promotion.plan import Decision, Destination
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
 
-OLD = "0" * 39 + "1"
-NEW = "0" * 39 + "2"
-NEWER = "0" * 39 + "3"
+# They differ in the seven characters that people are shown.
+OLD, NEW, NEWER = "1" * 40, "2" * 40, "3" * 40
 ETL = RepositoryKey("github.com", "octo-org", "etl")
 
 

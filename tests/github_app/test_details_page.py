@@ -33,11 +33,11 @@ def test_the_worst_comes_first_with_its_next_step(pages):
 
     told = words(pages.show(a_report(an_outcome(), ruled, edited, failed)))
 
-    assert "✗ 2 of 4 Git folders at 0000000 (failure)" in told
+    assert "✗ 2 of 4 Git folders at 2222222 (failure)" in told
     assert "1 failure 1 action required 1 success 1 skipped" in told
     places = [told.index(f"/Repos/team-{number}/etl") for number in (2, 3, 1, 4)]
     assert places == sorted(places)
-    assert "✗ failure /Repos/team-2/etl 0000000 no access" in told
+    assert "✗ failure /Repos/team-2/etl 1111111 no access" in told
     assert "Next step: discard the edits" in told
     assert "(rule 2 of dev)" in told
     assert "Ended 2023-11-14 22:13:20 UTC" in told

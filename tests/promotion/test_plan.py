@@ -35,7 +35,7 @@ def test_a_folder_on_the_pushed_branch_moves():
             id="GitLab",
         ),
         pytest.param(
-            a_push(), a_folder(head_commit_id=NEW), "already at 0000000", id="already there"
+            a_push(), a_folder(head_commit_id=NEW), "already at 2222222", id="already there"
         ),
         pytest.param(
             a_push(ref="refs/tags/v1"),

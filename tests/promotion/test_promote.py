@@ -53,13 +53,13 @@ def test_a_folder_is_brought_to_the_push_and_read_back():
     outcome = a_promoter(folders).promote(a_decision())
 
     assert (outcome.conclusion, outcome.before, outcome.after) == (Conclusion.SUCCESS, OLD, NEW)
-    assert outcome.reason == "at 0000000"
+    assert outcome.reason == "at 2222222"
 
 
 def test_a_folder_already_there_is_left_alone():
     folders = InMemoryFolders(a_folder(head_commit_id=NEW))
 
-    assert ends(folders) == (Conclusion.SKIPPED, "already at 0000000")
+    assert ends(folders) == (Conclusion.SKIPPED, "already at 2222222")
     assert folders.updates == []
 
 
@@ -88,7 +88,7 @@ def test_a_stale_first_read_is_read_again():
     folders.stale_reads = 3
     folders.get_git_folder(a_folder().id)
 
-    assert ends(folders) == (Conclusion.SUCCESS, "at 0000000")
+    assert ends(folders) == (Conclusion.SUCCESS, "at 2222222")
 
 
 def test_an_update_that_changes_nothing_is_no_success():
@@ -97,7 +97,7 @@ def test_an_update_that_changes_nothing_is_no_success():
     conclusion, reason = ends(folders)
 
     assert conclusion is Conclusion.FAILURE
-    assert reason == "Databricks reported success, but the Git folder is still at 0000000"
+    assert reason == "Databricks reported success, but the Git folder is still at 1111111"
 
 
 @pytest.mark.parametrize(
@@ -106,16 +106,16 @@ def test_an_update_that_changes_nothing_is_no_success():
         pytest.param(
             True,
             Conclusion.SUCCESS,
-            "at 0000000, which is newer and contains 0000000",
+            "at 3333333, which is newer and contains 2222222",
             id="a descendant",
         ),
         pytest.param(
             False,
             Conclusion.NEUTRAL,
-            "at 0000000: main was moved again and has lost 0000000",
+            "at 3333333: main was moved again and has lost 2222222",
             id="a force-push",
         ),
-        pytest.param(None, Conclusion.NEUTRAL, "at 0000000, the head of main", id="not known"),
+        pytest.param(None, Conclusion.NEUTRAL, "at 3333333, the head of main", id="not known"),
     ],
 )
 def test_a_branch_that_moved_on_is_told_by_ancestry(contains, conclusion, reason):
@@ -135,7 +135,7 @@ def test_an_update_without_an_answer_is_watched_and_never_sent_again():
 
     folders.before_read = finish_later
 
-    assert ends(folders) == (Conclusion.SUCCESS, "at 0000000")
+    assert ends(folders) == (Conclusion.SUCCESS, "at 2222222")
     assert len(folders.updates) == 1
 
 
@@ -181,7 +181,7 @@ def test_an_update_whose_answer_was_lost_is_looked_at():
 
     assert ends(folders, known=a_folder(head_commit_id=None)) == (
         Conclusion.SUCCESS,
-        "at 0000000",
+        "at 2222222",
     )
     assert len(folders.updates) == 1
 
@@ -276,7 +276,7 @@ def test_a_refused_credential_is_renewed_once():
     folders = InMemoryFolders(a_folder())
     folders.errors = [EXPIRED]
 
-    assert ends(folders, access=StoredAccess(renewals=1)) == (Conclusion.SUCCESS, "at 0000000")
+    assert ends(folders, access=StoredAccess(renewals=1)) == (Conclusion.SUCCESS, "at 2222222")
 
 
 def test_a_refused_credential_that_is_not_ours_is_reported():
@@ -293,5 +293,5 @@ def test_one_of_several_credentials_is_named_where_none_is_the_default():
     folders = InMemoryFolders(a_folder())
     folders.errors = [an_api_error(400, "GIT_CLI_CANNOT_CHOOSE_CREDENTIAL")]
 
-    assert ends(folders) == (Conclusion.SUCCESS, "at 0000000")
+    assert ends(folders) == (Conclusion.SUCCESS, "at 2222222")
     assert folders.credential_ids == [None, 7]

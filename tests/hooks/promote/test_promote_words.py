@@ -30,7 +30,7 @@ CONFLICT = Outcome(
     "somebody edited files here",
     "commit or discard the edits",
 )
-DONE = Outcome(a_folder(), Conclusion.SUCCESS, OLD, NEW, "at 0000000")
+DONE = Outcome(a_folder(), Conclusion.SUCCESS, OLD, NEW, "at 2222222")
 REPORT = Report(
     "dev",
     "https://adb-1.1.azuredatabricks.net",
@@ -82,7 +82,7 @@ def test_a_narrow_terminal_breaks_lines_and_keeps_the_folders_name():
         "      somebody edited files here",
         "      → commit or discard the edits",
         "  ✓ /Repos/team/etl",
-        "      at 0000000 (was 0000000)",
+        "      at 2222222 (was 1111111)",
     ]
 
 
@@ -152,7 +152,7 @@ def test_progress_is_a_line_for_each_folder_where_there_is_no_terminal():
     progress.planned(REPORT.decisions)
     progress.ended(DONE)
 
-    assert file.getvalue() == "1/2 /Repos/team/etl: at 0000000\n"
+    assert file.getvalue() == "1/2 /Repos/team/etl: at 2222222\n"
 
 
 def test_progress_on_a_terminal_tells_failures_at_once_and_leaves_nothing_else(monkeypatch):
