@@ -16,6 +16,7 @@ from github_app.github_tokens import (
     Wanted,
 )
 from github_app.installation import Installation
+from promotion.ancestry import Ancestry
 from promotion.clock import Clock
 from promotion.errors import ApiError, PromotionError
 from promotion.git_credential import GitToken
@@ -79,14 +80,14 @@ class InstallationAccess:
         wanted = self._wanted("contents", "read", [self._repository, *others])
         return self._app.tokens.get(wanted, least_seconds=FRESH_SECONDS)
 
-    def contains(self, head: str, commit: str) -> bool | None:
-        """Return whether *head* is *commit* or a descendant; None where GitHub can't say."""
+    def contains(self, head: str, commit: str) -> Ancestry:
+        """Return how *head* stands to *commit*; UNKNOWN where GitHub can't say."""
         repository = self._repository
         try:
             return self._read(lambda it: it.contains(repository, head=head, commit=commit))
         except PromotionError as exc:
             log.warning("github.compare_failed", error=str(exc))
-            return None
+            return Ancestry.UNKNOWN
 
     def tags(self) -> Mapping[str, str]:
         """Return the pushed repository's tags with their commits."""

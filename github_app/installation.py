@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from github_app.check_run import CheckRun, WrittenRun
+from promotion.ancestry import Ancestry
 from promotion.errors import ApiError
 from promotion.http import Http
 from promotion.push import HEADS
@@ -66,16 +67,16 @@ class Installation:
             raise
         return True
 
-    def contains(self, repository: str, *, head: str, commit: str) -> bool | None:
-        """Return whether *head* is *commit* or a descendant of it; None if one is unknown."""
+    def contains(self, repository: str, *, head: str, commit: str) -> Ancestry:
+        """Return how *head* stands to *commit*; UNKNOWN where GitHub does not know one."""
         path = f"/repos/{repository}/compare/{quote(commit)}...{quote(head)}"
         try:
             body = self._http.call("GET", path, params={"per_page": 1}).body
         except ApiError as exc:
             if exc.status == 404:
-                return None
+                return Ancestry.UNKNOWN
             raise
-        return body.get("status") in ("ahead", "identical")
+        return Ancestry.of(body.get("status") in ("ahead", "identical"))
 
     def branch_head(self, repository: str, branch: str) -> str | None:
         """Return the commit that a branch is at, or None where there is no such branch."""

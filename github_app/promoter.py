@@ -17,6 +17,7 @@ from github_app.deployments import Deployments
 from github_app.details_link import Links
 from github_app.github import GitHubApp
 from github_app.ledger import Ledger
+from promotion.ancestry import Ancestry
 from promotion.clock import Clock, SystemClock
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
@@ -87,7 +88,9 @@ def _at_head(owed: BranchPush, access: InstallationAccess) -> BranchPush:
     """
     push = owed.push
     head = access.branch_head(push.branch or "")
-    if head is None or head == push.after or not access.contains(head, push.after):
+    if head is None or head == push.after:
+        return owed
+    if access.contains(head, push.after) is not Ancestry.CONTAINS:
         return owed
     others = (each for each in (*owed.superseded, push) if each.after != head)
     return replace(owed, push=replace(push, after=head), superseded=tuple(others))

@@ -18,7 +18,7 @@ from hooks.record import Record
 from hooks.result import State, repository_name, workspace_as_json
 from hooks.results import Results
 from hooks.single_flight import flight_lock, wait_for
-from promotion.promote import Contains
+from promotion.ancestry import Ancestry, Compare
 from promotion.push import ZERO_SHA, Push
 
 PUSH_SECONDS = 30 * 60.0  # the longest push that is waited for
@@ -33,7 +33,7 @@ class Promote(Protocol):
     """Carry out a promotion: `hooks.local_promotion.promote_pushed`."""
 
     def __call__(
-        self, push: Push, *, url: str, environ: Mapping[str, str], contains: Contains
+        self, push: Push, *, url: str, environ: Mapping[str, str], contains: Compare
     ) -> Run: ...
 
 
@@ -152,8 +152,8 @@ class AfterPush:
         before = self.witness.before(ref) or ZERO_SHA
         return Push(repository_name(self.intent.url), ref, before, after)
 
-    def _contains(self, head: str, after: str) -> bool | None:
-        return self.git.is_ancestor(after, head)
+    def _contains(self, head: str, after: str) -> Ancestry:
+        return self.git.ancestry(head, after)
 
 
 class Awake:

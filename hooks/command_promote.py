@@ -71,15 +71,14 @@ def exit_code(run: Run) -> ExitCode:
 
 
 def _carry_out(entrances: Entrances, pushed: PushedCommit, git: Git) -> tuple[Push, Run]:
-    def contains(head: str, after: str) -> bool | None:
-        return git.is_ancestor(after, head)
-
     with progress_display(sys.stderr, f"Promoting {pushed.branch}") as progress:
         push, scouted = pushed.push(), None
         if pushed.after == UNKNOWN:
             scouted = scout(entrances, push, {pushed.key})
             push = pushed.push(scouted.head) if scouted else push
-        run = promote_everywhere(entrances, push, pushed.url, contains=contains, progress=progress)
+        run = promote_everywhere(
+            entrances, push, pushed.url, contains=git.ancestry, progress=progress
+        )
         return push, scouted.told_in_run(run) if scouted else run
 
 

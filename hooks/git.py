@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hooks.refspec import remote_refs
 from hooks.snapshot import LISTING, TRACKING, by_name
+from promotion.ancestry import Ancestry
 from promotion.errors import PromotionError
 from promotion.redact import redact
 
@@ -98,6 +99,10 @@ class Git:
         """Tell whether one commit contains another; None where one is not known here."""
         answer = self._run("merge-base", "--is-ancestor", ancestor, descendant)
         return {0: True, 1: False}.get(answer.returncode)
+
+    def ancestry(self, head: str, commit: str) -> Ancestry:
+        """Tell how *head* stands to *commit*, by what this clone has."""
+        return Ancestry.of(self.is_ancestor(commit, head))
 
     def config(self, name: str) -> str | None:
         """Return a configured value, or None."""

@@ -12,6 +12,7 @@ from hooks.identity.candidates import Candidate, candidates
 from hooks.identity.clouds import ca_path
 from hooks.identity.connection import Connection, NeedsLoginError
 from hooks.settings import load_settings
+from promotion.ancestry import Compare
 from promotion.clock import SystemClock
 from promotion.databricks import Databricks
 from promotion.discovery import survey
@@ -22,7 +23,6 @@ from promotion.http import Http, open_session
 from promotion.outcome import Conclusion
 from promotion.pace import Pace
 from promotion.plan import Mapped, plan
-from promotion.promote import Contains
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey, repository_key
 from promotion.workspace import Helpers, Progress, Report, Workspace, promote_and_catch_up
@@ -109,7 +109,7 @@ def promote_pushed(
     *,
     url: str,
     environ: Mapping[str, str],
-    contains: Contains,
+    contains: Compare,
     progress: Progress | None = None,
 ) -> Run:
     """Promote one push of the repository at *url*; never opens a browser, never asks anybody."""
@@ -145,7 +145,7 @@ def promote_everywhere(
     push: Push,
     url: str,
     *,
-    contains: Contains,
+    contains: Compare,
     progress: Progress | None = None,
 ) -> Run:
     """Promote one push in every workspace that we got into."""

@@ -34,6 +34,7 @@ class Decision:
     destination: Destination | None
     reason: str
     rule: Rule = EVERY_FOLDER
+    blocked: bool = False  # it follows the pushed ref, but a person must mend something first
 
     @property
     def moves(self) -> bool:
@@ -64,19 +65,25 @@ def plan(push: Push, mapped: Mapped, folders: Iterable[GitFolder]) -> list[Decis
 def _decide(push: Push, mapped: Mapped, folder: GitFolder) -> Decision:
     rule = deciding_rule(folder.path, mapped.rules)
     destination, reason = _aim(push, mapped.tags, folder, rule)
-    if destination is not None and not folder.manageable:
-        destination = None
-        reason = "the principal may not manage it: grant it Can Manage on this Git folder"
+    if destination is not None and (obstacle := _obstacle(folder)):
+        return Decision(folder, None, obstacle, rule, blocked=True)
     return Decision(folder, destination, reason, rule)
+
+
+def _obstacle(folder: GitFolder) -> str:
+    """Return what a person must mend before the folder can be moved; "" where nothing is."""
+    if (folder.provider or "").casefold() not in PROVIDERS:
+        return f"its Git provider is {folder.provider or 'not set'}, not GitHub"
+    if is_unencrypted(folder.url):
+        return "its URL begins with http://, where a Git token could be read: use https://"
+    if not folder.manageable:
+        return "the principal may not manage it: grant it Can Manage on this Git folder"
+    return ""
 
 
 def _aim(
     push: Push, tags: Mapping[str, str], folder: GitFolder, rule: Rule
 ) -> tuple[Destination | None, str]:
-    if (folder.provider or "").casefold() not in PROVIDERS:
-        return None, f"its Git provider is {folder.provider or 'not set'}, not GitHub"
-    if is_unencrypted(folder.url):
-        return None, "its URL begins with http://, where a Git token could be read: use https://"
     if rule.follow == "nothing":
         return None, f"is left alone by {rule.name}"
     if rule.tag_pattern is not None:

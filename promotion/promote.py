@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from promotion.ancestry import Ancestry, Compare, nobody_knows
 from promotion.clock import Clock
 from promotion.errors import (
     ApiError,
@@ -28,14 +28,6 @@ NEXT_STEPS: dict[type[PromotionError], str] = {
     UnreachableError: "check the network between here and the workspace, then re-run",
     CredentialError: "check the GitHub App's installation and the principal, then re-run",
 }
-
-# Tells whether commit `head` contains commit `after`; None where nobody can say.
-Contains = Callable[[str, str], bool | None]
-
-
-def nobody_knows(_head: str, _after: str) -> bool | None:
-    """The answer of a caller that can't ask about ancestry."""
-    return None
 
 
 class GitFolders(Protocol):
@@ -76,7 +68,7 @@ class Promoter:
     folders: GitFolders
     clock: Clock
     access: GitAccess
-    contains: Contains = nobody_knows
+    contains: Compare = nobody_knows
 
     def promote(self, decision: Decision) -> Outcome:
         """Bring one Git folder to its destination, and read back where it is.
@@ -133,7 +125,7 @@ class _Move:
         if head == destination.commit:
             return f"already at {destination.commit[:7]}"
         goes_back = destination.tag is not None and not self.decision.rule.back
-        if goes_back and head and self.to.contains(head, destination.commit):
+        if goes_back and head and self._contains(head):
             return f"is ahead of {destination.tag}, and {self.decision.rule.name} never goes back"
         return ""
 
@@ -189,7 +181,7 @@ class _Move:
                 return _stays(before, "it was deleted meanwhile")
             if folder.head_commit_id != before.head_commit_id:
                 return self._judge(before, folder)
-            if not asked and self.to.contains(before.head_commit_id or "", commit):
+            if not asked and self._contains(before.head_commit_id or ""):
                 return _stays(before, f"already past {commit[:7]}")
             asked = True
             if clock.time() >= deadline:
@@ -200,16 +192,19 @@ class _Move:
             clock.sleep(pause)
             pause = min(pause * 2, 5.0)
 
+    def _contains(self, head: str) -> bool:
+        return self.to.contains(head, self.destination.commit) is Ancestry.CONTAINS
+
     def _judge(self, before: GitFolder, now: GitFolder) -> Outcome:
         head, commit = now.head_commit_id or "", self.destination.commit
         if head == commit:
             return _ended(before, Conclusion.SUCCESS, head, f"at {commit[:7]}")
-        contains = self.to.contains(head, commit)
-        if contains:
+        ancestry = self.to.contains(head, commit)
+        if ancestry is Ancestry.CONTAINS:
             reason = f"at {head[:7]}, which is newer and contains {commit[:7]}"
             return _ended(before, Conclusion.SUCCESS, head, reason)
         name = self.destination.name
-        if contains is None:
+        if ancestry is Ancestry.UNKNOWN:
             return _ended(before, Conclusion.NEUTRAL, head, f"at {head[:7]}, the head of {name}")
         reason = f"at {head[:7]}: {name} was moved again and has lost {commit[:7]}"
         return _ended(before, Conclusion.NEUTRAL, head, reason)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
+from promotion.ancestry import Compare, nobody_knows
 from promotion.clock import Clock, SystemClock
 from promotion.credential_slot import CredentialSlot, TokenSource
 from promotion.databricks import Databricks
@@ -20,7 +21,7 @@ from promotion.known_folders import KnownFolders, Memory, NoMemory
 from promotion.outcome import Outcome
 from promotion.pace import CAP
 from promotion.plan import Decision, Mapped, plan
-from promotion.promote import Contains, Promoter, nobody_knows
+from promotion.promote import Promoter
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey, repository_key
 from promotion.rules import Rule
@@ -97,7 +98,7 @@ class Helpers:
     """What a door gives to a promotion; without them it does with less."""
 
     tokens: TokenSource | None = None  # None leaves the stored Git credential alone
-    contains: Contains = nobody_knows
+    contains: Compare = nobody_knows
     tags: Callable[[], Mapping[str, str]] = dict  # asked for where a tag was pushed
     progress: Progress = field(default_factory=Progress)
     clock: Clock = field(default_factory=SystemClock)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from promotion.plan import Mapped, plan
 from promotion.push import ZERO_SHA
+from promotion.rules import Rule
 
 
 def reasons(push, *folders):
@@ -65,6 +66,40 @@ def test_a_folder_on_the_pushed_branch_moves():
 )
 def test_a_folder_that_stays_says_why(push, folder, reason):
     assert reasons(push, folder) == [(False, reason)]
+
+
+IN_THE_WAY = [
+    pytest.param({"manageable": False}, "the principal may not manage it", id="not manageable"),
+    pytest.param({"provider": "gitLab"}, "its Git provider is gitLab", id="GitLab"),
+    pytest.param({"provider": None}, "its Git provider is not set", id="no provider"),
+    pytest.param(
+        {"url": "http://github.com/octo-org/etl"}, "its URL begins with http://", id="http"
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), IN_THE_WAY)
+def test_a_folder_that_follows_the_push_and_can_not_move_is_blocked(changes, reason):
+    [decision] = plan(a_push(), Mapped({ETL}), [a_folder(**changes)])
+
+    assert (decision.moves, decision.blocked) == (False, True)
+    assert decision.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("changes", [param.values[0] for param in IN_THE_WAY])
+@pytest.mark.parametrize(
+    ("follows", "rules"),
+    [
+        pytest.param({"branch": "dev"}, (), id="another branch"),
+        pytest.param({"head_commit_id": NEW}, (), id="already there"),
+        pytest.param({}, (Rule("rule 1", ("/**",), follow="nothing"),), id="left alone"),
+        pytest.param({}, (Rule("rule 1", ("/**",), follow="tag:v*"),), id="tags"),
+    ],
+)
+def test_a_folder_that_would_not_move_anyway_is_not_blocked(changes, follows, rules):
+    [decision] = plan(a_push(), Mapped({ETL}, rules), [a_folder(**changes, **follows)])
+
+    assert (decision.moves, decision.blocked) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from builders import (
     an_api_error,
 )
 
+from promotion.ancestry import Ancestry, nobody_knows
 from promotion.errors import BrokenAnswerError, TimedOutError, UnreachableError
 from promotion.outcome import Conclusion
 from promotion.plan import Destination
-from promotion.promote import STALE_SECONDS, WATCH_SECONDS, Promoter, nobody_knows
+from promotion.promote import STALE_SECONDS, WATCH_SECONDS, Promoter
 from promotion.rules import OnConflict, Rule
 
 
@@ -104,18 +105,20 @@ def test_an_update_that_changes_nothing_is_no_success():
     ("contains", "conclusion", "reason"),
     [
         pytest.param(
-            True,
+            Ancestry.CONTAINS,
             Conclusion.SUCCESS,
             "at 3333333, which is newer and contains 2222222",
             id="a descendant",
         ),
         pytest.param(
-            False,
+            Ancestry.LACKS,
             Conclusion.NEUTRAL,
             "at 3333333: main was moved again and has lost 2222222",
             id="a force-push",
         ),
-        pytest.param(None, Conclusion.NEUTRAL, "at 3333333, the head of main", id="not known"),
+        pytest.param(
+            Ancestry.UNKNOWN, Conclusion.NEUTRAL, "at 3333333, the head of main", id="not known"
+        ),
     ],
 )
 def test_a_branch_that_moved_on_is_told_by_ancestry(contains, conclusion, reason):
@@ -263,7 +266,7 @@ def test_a_folder_ahead_of_a_tag_does_not_go_back():
     folders = InMemoryFolders(folder)
     decision = a_decision(folder, destination=Destination(None, "v1.9", NEW), rule=TAGS)
 
-    outcome = a_promoter(folders, contains=lambda head, after: True).promote(decision)
+    outcome = a_promoter(folders, contains=lambda head, after: Ancestry.CONTAINS).promote(decision)
 
     assert outcome.reason == "is ahead of v1.9, and rule 1 of dev never goes back"
     assert folders.updates == []

@@ -18,6 +18,7 @@ from hooks.presentation import Line, lines, shorten, show_line, show_run, summar
 from hooks.progress_display import PlainProgress, progress_display
 from hooks.result import Result, State
 from hooks.results import Results
+from promotion.ancestry import nobody_knows
 from promotion.discovery import BlindSpot
 from promotion.outcome import Conclusion, Outcome
 from promotion.workspace import Report
@@ -237,7 +238,7 @@ def test_the_hooks_child_is_told_what_is_wrong_with_the_settings(home):
         a_push(),
         url="https://github.com/octo-org/etl",
         environ={"HOME": str(home)},
-        contains=lambda _head, _after: None,
+        contains=nobody_knows,
     )
 
     assert run.problem.startswith("no workspace is configured")
@@ -259,7 +260,7 @@ def test_the_hooks_child_promotes_with_a_token_of_the_environment(repository, ho
         a_push(repository=repository.name, after=after),
         url=repository.url,
         environ=environ,
-        contains=lambda _head, _after: None,
+        contains=nobody_knows,
     )
 
     assert (run.problem, run.failed, repository.at(path)) == ("", False, after)
@@ -268,9 +269,7 @@ def test_the_hooks_child_promotes_with_a_token_of_the_environment(repository, ho
 def test_the_hooks_child_never_signs_anybody_in(repository, home):
     environ = {"HOME": str(home), "PATH": "/nowhere", "DATABRICKS_HOST": "adb.example"}
 
-    run = promote_pushed(
-        a_push(), url=repository.url, environ=environ, contains=lambda _head, _after: None
-    )
+    run = promote_pushed(a_push(), url=repository.url, environ=environ, contains=nobody_knows)
 
     assert run.needs_login
     assert run.next_step == "run `databricks auth login --host https://adb.example` or `az login`"
