@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types unit slow crash soak fuzz bench clean
+.PHONY: help demo test lint types unit slow crash soak fuzz mutants coverage bench clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -34,8 +34,9 @@ lint: $(VENV)/dev.installed
 types: $(VENV)/dev.installed
 	$(BIN)/mypy
 
+# In a random order, which can be repeated: make unit SEED=77
 unit: $(VENV)/dev.installed
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 3 $(if $(SEED),-p randomly --randomly-seed $(SEED))
 
 slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, databases that die.
 	$(BIN)/pytest -n 2 -m slow
@@ -49,10 +50,18 @@ soak: $(VENV)/dev.installed ## Ten thousand pushes with faults and kills; half a
 fuzz: $(VENV)/dev.installed ## A long run of hostile webhooks.
 	BRICKPUSH_FUZZ_EXAMPLES=50000 $(BIN)/pytest -n 2 tests/security/test_fuzz_webhook.py --timeout 0
 
+# Other samples: make mutants SEED=2 COUNT=20 ONLY=promotion/
+mutants: $(VENV)/dev.installed ## Sixty small changes of the product: how many does a test notice?
+	@PYTHONPATH=tests $(BIN)/python -m mutants $(if $(SEED),--seed $(SEED)) \
+	  $(if $(COUNT),--count $(COUNT)) $(if $(ONLY),--only $(ONLY))
+
+coverage: $(VENV)/dev.installed ## Which lines no test runs, in whatever process.
+	@PYTHONPATH=tests $(BIN)/python -m mutants --coverage
+
 test: lint types unit ## Lint, types and tests; pytest's closing line is the last.
 
 bench: $(VENV)/dev.installed ## The benchmarks: ratios within one run.
 	@$(BIN)/python -m benchmarks
 
 clean: ## Remove what make installed and what tools left.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants .coverage dist

@@ -15,6 +15,7 @@ from github_app.github_tokens import (
     NotIncludedError,
     Wanted,
 )
+from github_app.hints import GoneError
 from github_app.installation import Installation
 from promotion.ancestry import Ancestry
 from promotion.clock import Clock
@@ -32,14 +33,27 @@ FRESH_SECONDS = 20 * 60.0
 # The pauses are those that GitHub's support gives (github.com/akuity/kargo/issues/6630).
 PROBE_PAUSES = (0.0, 1.0, 3.0, 10.0, 30.0)
 
+# So long a commit that was just pushed may be unknown to a part of GitHub.
+LAG_PAUSES = (1.0, 2.0, 3.0)
+BLOCKED = (404, 451)  # how GitHub says that a name leads to nothing that the App may see
+
 Result = TypeVar("Result")
 
 
 class InstallationAccess:
     """What one push needs of one installation; a `TokenSource`."""
 
-    def __init__(self, app: GitHubApp, installation_id: int, repository: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        app: GitHubApp,
+        installation_id: int,
+        repository: str,
+        clock: Clock,
+        repository_id: int | None = None,
+    ) -> None:
+        """With *repository_id* no other repository that got the name since is taken for it."""
         self._app = app
+        self._repository_id = repository_id
         self._installation_id = installation_id
         self._repository = repository
         self._clock = clock
@@ -81,7 +95,15 @@ class InstallationAccess:
         return self._app.tokens.get(wanted, least_seconds=FRESH_SECONDS)
 
     def contains(self, head: str, commit: str) -> Ancestry:
-        """Return how *head* stands to *commit*; UNKNOWN where GitHub can't say."""
+        """Return how *head* stands to *commit*; a head that is not known is asked for again."""
+        for pause in LAG_PAUSES:
+            if (found := self.compare(head, commit)) is not Ancestry.FOREIGN:
+                return found
+            self._clock.sleep(pause)
+        return self.compare(head, commit)
+
+    def compare(self, head: str, commit: str) -> Ancestry:
+        """Return how *head* stands to *commit* by one answer; UNKNOWN where GitHub can't say."""
         repository = self._repository
         try:
             return self._read(lambda it: it.contains(repository, head=head, commit=commit))
@@ -96,6 +118,33 @@ class InstallationAccess:
     def branch_head(self, branch: str) -> str | None:
         """Return the commit that a branch of the repository is at, or None."""
         return self._read(lambda it: it.branch_head(self._repository, branch))
+
+    def leads_to(self, full_name: str) -> int | None:
+        """Return the id of the repository that GitHub leads to from a name, today's or a former.
+
+        None where the App sees none there.
+        """
+        wanted = self._wanted("metadata", "read", None)
+        try:
+            return self._anew(lambda: self._app.acting(wanted).repository(full_name)).id
+        except ApiError as exc:
+            if exc.status in BLOCKED:
+                return None
+            raise
+
+    def require_itself(self) -> None:
+        """Raise GoneError where the repository's name is another's now.
+
+        Raises another PromotionError where it shows nothing, for now or for ever.
+        """
+        found = self.leads_to(self._repository)
+        if found is None:
+            raise PromotionError(
+                f"GitHub shows no {self._repository} to the App: check that the installation "
+                "includes the repository"
+            )
+        if self._repository_id not in (None, found):
+            raise _taken(self._repository)
 
     def write(self, permission: str, work: Callable[[Installation], Result]) -> Result:
         """Do *work* with a token that may write this one thing in the pushed repository."""
@@ -127,6 +176,8 @@ class InstallationAccess:
                 if exc.status != 404:
                     raise
                 raise _nowhere(self._repository, refused) from exc
+            if self._repository_id not in (None, found.repository.id):
+                raise _taken(self._repository) from refused
             now = found.installation_id, found.repository.full_name
             if now == known:
                 raise refused
@@ -154,6 +205,13 @@ class InstallationAccess:
     def _wanted(self, permission: str, level: str, names: Iterable[str] | None) -> Wanted:
         repositories = None if names is None else frozenset(names)
         return Wanted(self._installation_id, permission, level, repositories)
+
+
+def _taken(repository: str) -> GoneError:
+    return GoneError(
+        f"{repository} is the name of another repository now; what was pushed is promoted once a "
+        "comparison finds under which name it goes on"
+    )
 
 
 def _nowhere(repository: str, refused: PromotionError) -> PromotionError:

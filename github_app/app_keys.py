@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from github_app.secret_files import read_secret
 from github_app.settings import GitHubSettings
+
+
+def key_paths(github: GitHubSettings) -> list[Path]:
+    """Return the files with the App's keys, in the order in which the keys are tried. Pure."""
+    first = [] if github.private_key_path is None else [github.private_key_path]
+    return [*first, *github.private_key_paths]
 
 
 def private_keys(github: GitHubSettings) -> list[str]:

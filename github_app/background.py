@@ -12,7 +12,7 @@ from github_app.admission import Admission
 from github_app.clock_watch import LOOK_SECONDS as CLOCK_SECONDS
 from github_app.clock_watch import ClockWatch
 from github_app.intake import Stored
-from github_app.late_checks import LateChecks
+from github_app.late_check_writer import LateCheckWriter
 from github_app.metrics import Metrics
 from github_app.missed import MissedDeliveries
 from github_app.periodic import Periodic
@@ -33,7 +33,7 @@ class Background:
         self,
         engine: sa.Engine,
         *,
-        late_checks: LateChecks,
+        late_checks: LateCheckWriter,
         missed_deliveries: MissedDeliveries,
         reconcile: Reconcile,
         missed_seconds: float,
@@ -130,7 +130,7 @@ def build_background(
     workspaces = [target.workspace for target in promoter.targets]
     return Background(
         engine,
-        late_checks=LateChecks(
+        late_checks=LateCheckWriter(
             engine,
             promoter.reports,
             promoter.access,

@@ -14,9 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from github_app.claims import Claim
-from github_app.events import PushEvent, Rerequest
 from github_app.tables import branches, deliveries
-from promotion.push import Push
+from promotion.push import HEADS, Push
 from promotion.repository_url import repository_key
 
 NEVER = 2.0**53  # a time that doesn't come: only a new push or a redelivery tries again
@@ -58,82 +57,10 @@ class BranchPush:
     received_at: float
     attempts: int = 0  # runs that failed before this one
     starts: int = 0  # of this run, each cut off by the end of the process
+    run: int = 0  # that holds the branch: the fence of what it changes
+    hint: str | None = None  # what an event says has ended it
     cause: Cause = Cause.PUSH
     superseded: tuple[Push, ...] = ()  # not promoted themselves, oldest first
-
-
-_OWE = sa.text("""
-    insert into branches (repository_id, ref, repository, repository_url, installation_id,
-        newest, "before", "after", received_at, pushed_at)
-    values (:repository_id, :ref, :repository, :repository_url, :installation_id,
-        :seq, :before, :after, :received_at, :pushed_at)
-    on conflict (repository_id, ref) do update set
-        repository = excluded.repository, repository_url = excluded.repository_url,
-        installation_id = coalesce(excluded.installation_id, branches.installation_id),
-        newest = excluded.newest, "before" = excluded."before", "after" = excluded."after",
-        received_at = excluded.received_at, attempts = 0, not_before = 0,
-        pushed_at = coalesce(excluded.pushed_at, branches.pushed_at)
-    where excluded.newest > branches.newest and (
-        -- Deliveries come in any order: by GitHub's clock, and within a second by their commits.
-        excluded."before" = branches."after"
-        or coalesce(excluded.pushed_at > branches.pushed_at, true)
-        or (excluded.pushed_at = branches.pushed_at and excluded."after" <> branches."before"))""")
-_OWE_COMMIT = sa.text("""
-    update branches set newest = :seq, received_at = :received_at, attempts = 0, not_before = 0
-    where repository_id = :repository_id and "after" = :head_sha and newest < :seq""")
-_OWE_REF = sa.text("""
-    update branches set newest = :seq, received_at = :received_at, attempts = 0, not_before = 0
-    where repository_id = :repository_id and ref = :ref and newest < :seq""")
-_OWE_AGAIN = sa.text("""
-    update branches set attempts = 0, not_before = 0,
-        promoted = case when promoted < newest then promoted else newest - 1 end
-    where running is null
-      and newest = (select seq from deliveries where guid = :guid and event = 'push')
-      and (attempts > 0 or exists (select 1 from outcomes
-           where outcomes.seq = branches.newest
-             and conclusion in ('failure', 'cancelled', 'timed_out', 'action_required')))""")
-
-
-def owe(tx: sa.Connection, event: PushEvent, *, seq: int, received_at: float) -> bool:
-    """Move the branch's newest push to *event*, only ever forward; False where it is older."""
-    push = event.push
-    values = {
-        "repository_id": event.repository_id,
-        "ref": push.ref,
-        "repository": push.repository,
-        "repository_url": event.repository_url,
-        "installation_id": event.installation_id,
-        "seq": seq,
-        "before": push.before,
-        "after": push.after,
-        "received_at": received_at,
-        "pushed_at": event.pushed_at,
-    }
-    return tx.execute(_OWE, values).rowcount > 0
-
-
-def owe_commit(tx: sa.Connection, asked: Rerequest, *, seq: int, received_at: float) -> bool:
-    """Owe the branches whose newest push is the commit of *asked*; say whether there is one."""
-    values = {
-        "repository_id": asked.repository_id,
-        "head_sha": asked.head_sha,
-        "seq": seq,
-        "received_at": received_at,
-    }
-    return tx.execute(_OWE_COMMIT, values).rowcount > 0
-
-
-def owe_ref(
-    tx: sa.Connection, repository_id: int, ref: str, *, seq: int, received_at: float
-) -> bool:
-    """Owe a branch again at the commit of its newest push; say whether the branch is known."""
-    values = {
-        "repository_id": repository_id,
-        "ref": ref,
-        "seq": seq,
-        "received_at": received_at,
-    }
-    return tx.execute(_OWE_REF, values).rowcount > 0
 
 
 def of_ref(tx: sa.Connection, ref: str) -> list[KnownBranch]:
@@ -141,11 +68,6 @@ def of_ref(tx: sa.Connection, ref: str) -> list[KnownBranch]:
     columns = (branches.c.repository_id, branches.c.repository_url, branches.c.after)
     rows = tx.execute(sa.select(*columns).where(branches.c.ref == ref))
     return [KnownBranch(row.repository_id, row.repository_url, ref, row.after) for row in rows]
-
-
-def owe_again(tx: sa.Connection, guid: str) -> bool:
-    """Owe a redelivered push again where its promotion failed; say whether it did."""
-    return tx.execute(_OWE_AGAIN, {"guid": guid}).rowcount > 0
 
 
 def newest(tx: sa.Connection, held: Claim) -> BranchPush | None:
@@ -166,6 +88,12 @@ def current(tx: sa.Connection, repository_id: int, ref: str) -> BranchPush | Non
     return None if row is None else _branch_push(tx, row)
 
 
+def refs_at(reader: sa.Connection, repository_id: int, head_sha: str) -> list[str]:
+    """Return the branches and tags of a repository whose newest push ends at that commit."""
+    there = (branches.c.repository_id == repository_id, branches.c.after == head_sha)
+    return list(reader.execute(sa.select(branches.c.ref).where(*there).order_by("ref")).scalars())
+
+
 def of_commit(tx: sa.Connection, repository_id: int, head_sha: str) -> BranchPush | None:
     """Return the newest push of the branch to which the commit was pushed last."""
     pushed = (deliveries.c.repository_id == repository_id, deliveries.c.after == head_sha)
@@ -184,6 +112,8 @@ def _branch_push(tx: sa.Connection, row: sa.Row[Any]) -> BranchPush:
         received_at=row.received_at,
         attempts=row.attempts,
         starts=row.starts,
+        run=row.running or 0,
+        hint=row.hint,
         cause=_cause(tx, row.newest),
         superseded=tuple(_superseded(tx, row)),
     )
@@ -206,12 +136,17 @@ def _cause(tx: sa.Connection, seq: int) -> Cause:
 
 
 def _superseded(tx: sa.Connection, row: sa.Row[Any]) -> Iterable[Push]:
-    """Yield the pushes between the promoted one and the newest that ended at another commit."""
-    seq = deliveries.c.seq
+    """Yield the pushes since the promoted one that ended at another commit than the newest.
+
+    With the newest itself, where a run has found the branch elsewhere; not so for a tag, whose
+    push may name the tag and not its commit.
+    """
+    seq, is_branch = deliveries.c.seq, row.ref.startswith(HEADS)
     query = (
         sa.select(deliveries.c.before, deliveries.c.after)
         .where(deliveries.c.repository_id == row.repository_id, deliveries.c.ref == row.ref)
-        .where(deliveries.c.event == "push", seq > row.promoted, seq < row.newest)
+        .where(deliveries.c.event == "push", seq > row.promoted)
+        .where(seq <= row.newest if is_branch else seq < row.newest)
         .where(deliveries.c.after != row.after)
         .order_by(seq)
     )

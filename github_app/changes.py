@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from github_app import names, turns
+from github_app import hints, names, newest, turns
 from github_app.events import InstallationChange, RepositoryChange
+from github_app.hints import Hint
 from github_app.tables import branches
 from promotion.repository_url import RepositoryKey, repository_key
 
 RECONCILE = "reconcile"  # the work that brings up to date what came to an installation
+# After these, what failed before may well succeed.
+MENDING = ("created", "unsuspend", "new_permissions_accepted", "added")
+CONFIRMED = "its promotions stop once GitHub confirms it"
 
 
 def follow(
     tx: sa.Connection, change: InstallationChange | RepositoryChange, *, now: float
 ) -> str | None:
-    """Act on *change*; return what to note of it, where something stops."""
+    """Act on *change*; return what to note of it, where something is to stop."""
     if isinstance(change, InstallationChange):
         return _follow_installation(tx, change, now)
     return _follow_repository(tx, change, now)
 
 
 def _follow_installation(tx: sa.Connection, change: InstallationChange, now: float) -> str | None:
+    mine = branches.c.installation_id == change.installation_id
     if change.ends:
-        _stop(tx, branches.c.installation_id == change.installation_id)
-        return f"uninstalled from {change.account}: its promotions stop"
+        hints.put(tx, mine, Hint.UNINSTALLED)
+        return f"uninstalled from {change.account}: {CONFIRMED}"
     if change.action == "suspend":
-        return f"suspended on {change.account}: its promotions fail until that ends"
+        hints.put(tx, mine, Hint.SUSPENDED)
+        return f"suspended on {change.account}: {CONFIRMED}"
+    if change.action in MENDING:
+        # An App that is installed anew has another id: its account tells what was its own.
+        full_name, owner = sa.func.lower(branches.c.repository), change.account.casefold()
+        theirs = full_name.startswith(f"{owner}/", autoescape=True)
+        newest.mark_failed(tx, sa.or_(mine, theirs))
     # State, not messages: what an installation has now is compared with the Git folders.
     turns.ask(tx, RECONCILE, now=now)
     return None
@@ -35,11 +46,10 @@ def _follow_installation(tx: sa.Connection, change: InstallationChange, now: flo
 def _follow_repository(tx: sa.Connection, change: RepositoryChange, now: float) -> str | None:
     mine = branches.c.repository_id == change.repository_id
     if change.ends:
-        _stop(tx, mine)
+        hints.put(tx, mine, Hint(change.action))
         if change.action == "deleted":
-            names.forget(tx, change.repository_id)
-            tx.execute(branches.delete().where(mine, branches.c.running.is_(None)))
-        return f"{change.repository} was {change.action}: its promotions stop"
+            turns.ask(tx, RECONCILE, now=now)  # which forgets it, once GitHub confirms it
+        return f"{change.repository} was {change.action}: {CONFIRMED}"
     values: dict[str, object] = {
         "repository": change.repository,
         "repository_url": change.repository_url,
@@ -48,6 +58,7 @@ def _follow_repository(tx: sa.Connection, change: RepositoryChange, now: float) 
         values["installation_id"] = change.installation_id
     tx.execute(branches.update().where(mine).values(values))
     _remember_names(tx, change)
+    newest.mark_failed(tx, mine)
     turns.ask(tx, RECONCILE, now=now)
     return None
 
@@ -60,9 +71,3 @@ def _remember_names(tx: sa.Connection, change: RepositoryChange) -> None:
         owner, _, name = former.casefold().partition("/")
         names.remember(tx, change.repository_id, RepositoryKey(key.host, owner, name))
     names.remember(tx, change.repository_id, key)
-
-
-def _stop(tx: sa.Connection, which: sa.ColumnElement[bool]) -> None:
-    """Owe nothing any more to these branches; a run that is under way ends by itself."""
-    free = branches.c.running.is_(None)
-    tx.execute(branches.update().where(which, free).values(promoted=branches.c.newest))

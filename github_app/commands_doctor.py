@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from github_app.commands_workspaces import config_option
+from github_app.app_keys import key_paths
+from github_app.commands_workspaces import config_option, patience_of, wait_option
 from github_app.deployments import PERMISSION
-from github_app.doctor import Finding, Part, State
+from github_app.doctor import Finding, Part, State, holds
 from github_app.doctor_deliveries import examine_deliveries
 from github_app.doctor_github import KEY, PART, check_file, examine_github
 from github_app.doctor_report import Lines, as_json
@@ -23,28 +25,37 @@ from github_app.registration import read_hook
 from github_app.secret_files import webhook_secrets
 from github_app.service import open_app, open_workspace
 from github_app.settings import Settings
+from github_app.slots import command_slots
 from promotion.errors import ConfigError, PromotionError
 from promotion.http import open_session
 from promotion.redact import redact
+from promotion.slot_keeper import FOREVER, Patience
+from promotion.workspace import Workspace
 
 
 @click.command()
 @config_option
 @click.option("--url", help="The running service, where GitHub's own address can't be tried here.")
 @click.option("--pull", metavar="PATH", help="A Git folder that may be pulled, to prove that too.")
+@wait_option
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 @click.pass_context
 def doctor(
-    context: click.Context, config: Path | None, url: str | None, pull: str | None, machine: bool
+    context: click.Context,
+    config: Path | None,
+    url: str | None,
+    pull: str | None,
+    wait: float,
+    machine: bool,
 ) -> None:
     """Prove each link from GitHub to the Git folders by a real call, and name the fix.
 
-    It stores the App's token as the principal's Git credential, as a promotion would, and moves
-    no Git folder but the one that --pull names.
+    It stores the App's token as the principal's Git credential, as a promotion would and never
+    under one that runs, and moves no Git folder but the one that --pull names.
     """
     settings = settings_of(config)
     lines, findings = Lines(Console(soft_wrap=False)), []
-    for finding in examine(settings, url=url, pull=pull):
+    for finding in examine(settings, url=url, pull=pull, patience=patience_of(wait)):
         findings.append(finding)
         if not machine:
             lines.show(finding)
@@ -52,10 +63,12 @@ def doctor(
         click.echo(as_json(findings))
     else:
         lines.end(findings)
-    context.exit(1 if any(finding.state is State.BROKEN for finding in findings) else 0)
+    context.exit(0 if holds(findings) else 1)
 
 
-def examine(settings: Settings, *, url: str | None, pull: str | None) -> Iterator[Finding]:
+def examine(
+    settings: Settings, *, url: str | None, pull: str | None, patience: Patience = FOREVER
+) -> Iterator[Finding]:
     """Yield every finding, GitHub's first, then each workspace's."""
     with open_session(str(settings.ca_path) if settings.ca_path else None) as session:
         app: GitHubApp | None = None
@@ -69,7 +82,7 @@ def examine(settings: Settings, *, url: str | None, pull: str | None) -> Iterato
             now = server_time(github.url, session)
             for finding in examine_github(
                 app,
-                key_path=github.private_key_path,
+                key_paths=key_paths(github),
                 github_now=now,
                 wishes=wishes_of(settings),
             ):
@@ -78,20 +91,31 @@ def examine(settings: Settings, *, url: str | None, pull: str | None) -> Iterato
         yield from _examine_endpoint(settings, app, url)
         if app is not None and key_works:
             yield examine_deliveries(app, now=now or time.time())
-        pulled = False
-        for name, workspace in settings.workspaces.items():
-            part = Part(f"workspace {name}")
-            try:
-                opened = open_workspace(name, workspace, session)
-            except ConfigError as exc:
-                yield part.broken("settings", str(exc), "correct the settings")
-                continue
-            ours = app if workspace.git_credential == "app" else None
-            for finding in Examination(opened, ours, host_of(settings.github.url), pull).run():
-                pulled |= finding.link == "pull" and finding.state is not State.SKIPPED
-                yield finding
+        pulled, open_one = False, partial(open_workspace, session=session)
+        for finding in _examine_workspaces(settings, open_one, app, pull, patience):
+            pulled |= finding.link == "pull" and finding.state is not State.SKIPPED
+            yield finding
         if pull is not None and not pulled:
             yield PART.broken("pull", f"{pull} could not be tried", "name a Git folder on a branch")
+
+
+def _examine_workspaces(
+    settings: Settings,
+    open_one: Callable[..., Workspace],
+    app: GitHubApp | None,
+    pull: str | None,
+    patience: Patience,
+) -> Iterator[Finding]:
+    host = host_of(settings.github.url)
+    with command_slots(settings) as slots:
+        for name, workspace in settings.workspaces.items():
+            try:
+                opened = open_one(name, workspace, keeper=slots.of(workspace))
+            except ConfigError as exc:
+                yield Part(f"workspace {name}").broken("settings", str(exc), "correct the settings")
+                continue
+            ours = app if workspace.git_credential == "app" else None
+            yield from Examination(opened, ours, host, pull, patience).run()
 
 
 def wishes_of(settings: Settings) -> Mapping[str, str]:

@@ -9,16 +9,20 @@ from pathlib import Path
 import click
 
 from github_app.github import GitHubApp
+from github_app.opening import github_says
 from github_app.probe import Echo, ping, webhook_endpoint
 from github_app.registration import read_hook
-from github_app.rotate import Rotation
-from github_app.secret_files import read_secret
+from github_app.rotate import Rotation, read_names
+from github_app.service import open_app
 from github_app.settings import Settings, load_settings
 from promotion.clock import SystemClock
 from promotion.errors import ConfigError
 from promotion.http import open_session
 
-FROM_ENVIRONMENT = ("BRICKPUSH_GITHUB__WEBHOOK_SECRETS", "BRICKPUSH_GITHUB__WEBHOOK_SECRET_PATHS")
+BY_HAND = (
+    "rotate it where it is set: give the new and the old one there, restart the service, set the "
+    "new one on the App's page, and some minutes later take the old one out"
+)
 
 
 @click.group()
@@ -43,41 +47,50 @@ def webhook_secret(config: Path, url: str | None, no_check: bool, finish: bool) 
     The new secret is written and accepted beside the old one, then GitHub signs with it. Run it
     again with --finish once deliveries arrive. Where it stopped, run it again.
     """
-    for name in FROM_ENVIRONMENT:
-        if os.environ.get(name):
-            raise ConfigError(f"{name} is set and wins over {config}: rotate it where it is set")
     settings = load_settings(config, os.environ)
-    app = _open_app(settings)
+    refuse_environment(settings, config)
     ca_path = str(settings.ca_path) if settings.ca_path else None
+    with open_session(ca_path) as session, github_says():
+        app = open_app(settings, session)
+        endpoint = None if no_check else _endpoint(app, url, needed=not finish)
 
-    def knock(secret: str) -> Echo:
-        return ping(endpoint, secret, ca_path=ca_path)
+        def knock(secret: str) -> Echo:
+            return ping(endpoint or "", secret, ca_path=ca_path)
 
-    checked = not (no_check or finish)
-    endpoint = _endpoint(app, url) if checked else ""
-    rotation = Rotation(
-        config=config,
-        app=app,
-        ping=knock if checked else None,
-        clock=SystemClock(),
-        say=click.echo,
-    )
-    if finish:
-        rotation.finish()
-        return
-    rotation.begin(stamp=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+        rotation = Rotation(
+            config=config,
+            app=app,
+            ping=knock if endpoint is not None else None,
+            clock=SystemClock(),
+            say=click.echo,
+        )
+        if finish:
+            rotation.finish()
+            return
+        rotation.begin(stamp=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     click.echo("Next, some minutes later: brickpush rotate webhook-secret --finish")
 
 
-def _open_app(settings: Settings) -> GitHubApp:
+def refuse_environment(settings: Settings, config: Path) -> None:
+    """Raise ConfigError where the secrets come from elsewhere: the file would change nothing."""
     github = settings.github
-    key = read_secret("github.private_key_path", github.private_key, github.private_key_path)
-    session = open_session(str(settings.ca_path) if settings.ca_path else None)
-    return GitHubApp(github.url, app_id=github.app_id, private_key=key, session=session)
+    if github.webhook_secrets:
+        raise ConfigError(
+            "BRICKPUSH_GITHUB__WEBHOOK_SECRETS of the environment is set and wins over, or is good "
+            f"beside, {config}, and this command can't change it: {BY_HAND}"
+        )
+    named = [config.parent / name for name in read_names(config)]
+    if list(github.webhook_secret_paths) != named:
+        raise ConfigError(
+            "BRICKPUSH_GITHUB__WEBHOOK_SECRET_PATHS of the environment is set and wins over "
+            f"{config}, and this command can't change it: {BY_HAND}"
+        )
 
 
-def _endpoint(app: GitHubApp, url: str | None) -> str:
+def _endpoint(app: GitHubApp, url: str | None, *, needed: bool) -> str | None:
     address = url or read_hook(app.http).url
-    if address is None:
+    if address is not None:
+        return webhook_endpoint(address)
+    if needed:
         raise ConfigError("GitHub has no webhook address for this App: give --url")
-    return webhook_endpoint(address)
+    return None

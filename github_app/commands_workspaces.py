@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from github_app.opening import Opened, settings_of
-from promotion.discovery import Survey, survey
+from github_app.access import InstallationAccess
+from github_app.new_folder import NewFolder
+from github_app.opening import Opened, databricks_says, github_says, settings_of
+from github_app.planning import Planned, names_of, planned, read
+from github_app.slots import command_slots
 from promotion.errors import ConfigError, PromotionError
-from promotion.failures import in_words
 from promotion.git_folder import GitFolder
-from promotion.plan import Decision, Mapped, plan
+from promotion.plan import Decision
 from promotion.printable import printable
 from promotion.push import HEADS, ZERO_SHA, Push
 from promotion.rules import deciding_rule
+from promotion.slot_keeper import Patience
 from promotion.workspace import Workspace
 
 config_option = click.option(
@@ -27,7 +29,24 @@ config_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="The service's settings. [default: brickpush.toml, where there is one]",
 )
+wait_option = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait while the service promotes with another installation's token.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+def patience_of(wait: float) -> Patience:
+    """Return how long a command waits for a Git credential, with words about it on stderr."""
+
+    def tell(holder: str) -> None:
+        words = f"the service promotes with the token of {holder}: waiting, {wait:g} s at the most"
+        click.echo(f"brickpush: {words}", err=True)
+
+    return Patience(wait, tell if wait else lambda _holder: None)
 
 
 @click.command("plan")
@@ -35,35 +54,52 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 @click.option("--repository", required=True, metavar="OWNER/NAME", help="The repository.")
 @click.option("--branch", required=True, help="The branch.")
 @json_option
-def plan_command(config: Path | None, repository: str, branch: str, as_json: bool) -> None:
-    """Say what a push to a branch would move, and why not the rest. Touches nothing."""
+@click.pass_context
+def plan_command(
+    context: click.Context, config: Path | None, repository: str, branch: str, as_json: bool
+) -> None:
+    """Say what a push to a branch would move, and why not the rest. Touches nothing.
+
+    Ends with 1 where a workspace could not be read.
+    """
     opened = Opened.from_settings(settings_of(config))
-    key = opened.key(repository)
-    head = opened.access(key).branch_head(branch)
+    found = opened.find(opened.key(repository))
+    access, name = opened.access(found), found.repository.full_name
+    with github_says():
+        head = access.branch_head(branch)
     if head is None:
-        raise ConfigError(f"{key.full_name} has no branch {branch!r} on GitHub: push it first")
-    push = Push(key.full_name, f"{HEADS}{branch}", ZERO_SHA, head)
-    rows = []
-    for workspace in opened.workspaces:
-        seen = _survey(workspace)
-        decisions = plan(push, Mapped([key], workspace.rules), seen.folders)
-        rows += [_planned(workspace.name, decision) for decision in decisions]
-        rows += [_blind(workspace.name, spot.path, spot.reason) for spot in seen.blind_spots]
-    _show(rows, as_json)
+        raise ConfigError(f"{name} has no branch {branch!r} on GitHub: push it first")
+    seen = [(workspace, read(workspace)) for workspace in opened.workspaces]
+    urls = {folder.url for _, each in seen if not isinstance(each, str) for folder in each.folders}
+    with github_says():
+        known = names_of(opened.app, access, found, opened.settings.database_url, urls)
+    for note in known.notes:
+        click.echo(f"brickpush: {printable(note)}", err=True)
+    push = Push(name, f"{HEADS}{branch}", ZERO_SHA, head)
+    plans = [planned(workspace, each, push, known) for workspace, each in seen]
+    _show([row for each in plans for row in _rows(each)], as_json)
+    context.exit(1 if any(each.problem for each in plans) else 0)
 
 
-def _planned(workspace: str, decision: Decision) -> dict[str, str]:
-    return {
-        "workspace": workspace,
-        "git folder": decision.folder.path,
-        "at": (decision.folder.head_commit_id or "")[:7],
-        "": "moves" if decision.moves else "stays",
-        "why": decision.reason,
-    }
+def _rows(planned: Planned) -> list[dict[str, str]]:
+    name = planned.workspace
+    if planned.problem:
+        return [_row(name, "", "not readable", planned.problem)]
+    decided = [
+        _row(name, each.folder.path, _word(each), each.reason, each.folder.head_commit_id)
+        for each in planned.decisions
+    ]
+    return decided + [_row(name, path, "not readable", why) for path, why in planned.not_readable]
 
 
-def _blind(workspace: str, path: str, reason: str) -> dict[str, str]:
-    return {"workspace": workspace, "git folder": path, "at": "", "": "not seen", "why": reason}
+def _row(workspace: str, path: str, word: str, why: str, at: str | None = None) -> dict[str, str]:
+    return {"workspace": workspace, "git folder": path, "at": (at or "")[:7], "": word, "why": why}
+
+
+def _word(decision: Decision) -> str:
+    if decision.moves:
+        return "moves"
+    return "blocked" if decision.blocked else "stays"
 
 
 @click.group()
@@ -75,15 +111,26 @@ def folders() -> None:
 @config_option
 @click.option("--workspace", help="Just this one.")
 @json_option
-def list_folders(config: Path | None, workspace: str | None, as_json: bool) -> None:
-    """List the Git folders with what each follows."""
+@click.pass_context
+def list_folders(
+    context: click.Context, config: Path | None, workspace: str | None, as_json: bool
+) -> None:
+    """List the Git folders with what each follows.
+
+    Ends with 1 where a workspace could not be read.
+    """
     opened = Opened.from_settings(settings_of(config), workspace)
-    rows = []
+    rows, readable = [], True
     for each in opened.workspaces:
-        seen = _survey(each)
+        seen = read(each)
+        if isinstance(seen, str):
+            rows.append(_not_listed(each, "", f"not readable: {seen}"))
+            readable = False
+            continue
         rows += [_listed(each, folder) for folder in seen.folders]
-        rows += [_not_seen(each, spot.path, spot.reason) for spot in seen.blind_spots]
+        rows += [_not_listed(each, s.path, f"not readable: {s.reason}") for s in seen.blind_spots]
     _show(rows, as_json)
+    context.exit(0 if readable else 1)
 
 
 def _listed(workspace: Workspace, folder: GitFolder) -> dict[str, str]:
@@ -96,9 +143,9 @@ def _listed(workspace: Workspace, folder: GitFolder) -> dict[str, str]:
     }
 
 
-def _not_seen(workspace: Workspace, path: str, reason: str) -> dict[str, str]:
+def _not_listed(workspace: Workspace, path: str, why: str) -> dict[str, str]:
     row = {"workspace": workspace.name, "git folder": path, "repository": "", "at": ""}
-    return {**row, "follows": f"not seen: {reason}"}
+    return {**row, "follows": why}
 
 
 def _follows(workspace: Workspace, folder: GitFolder) -> str:
@@ -117,6 +164,7 @@ def _follows(workspace: Workspace, folder: GitFolder) -> str:
 @click.option("--branch", required=True, help="The branch that it follows.")
 @click.option("--sparse", multiple=True, metavar="PATTERN", help="Check out only this. Repeatable.")
 @click.option("--provider", help="gitHub or gitHubEnterprise. [default: by the GitHub address]")
+@wait_option
 @click.argument("path")
 def add_folder(
     config: Path | None,
@@ -125,31 +173,56 @@ def add_folder(
     branch: str,
     sparse: Sequence[str],
     provider: str | None,
+    wait: float,
     path: str,
 ) -> None:
-    """Make a Git folder at PATH for a repository and branch, with the directories above it."""
-    opened = Opened.from_settings(settings_of(config), workspace)
-    key, [target] = opened.key(repository), opened.workspaces
-    provider = provider or ("gitHub" if key.host == "github.com" else "gitHubEnterprise")
-    access = opened.access(key)
-    databricks, slot = target.databricks, target.slot(provider)
-    with slot.held_by(access.holder):
-        if opened.settings.workspaces[workspace].git_credential == "app":
-            slot.ensure(
-                databricks,
-                access,
-                provider=provider,
-                repository=key.full_name,
-                others=frozenset(),
-            )
-        databricks.make_directories(path.rpartition("/")[0])
-        made = databricks.create_git_folder(
-            path, url=opened.url(key), provider=provider, sparse_patterns=sparse
+    """Make a Git folder at PATH for a repository and branch, with the directories above it.
+
+    What a try that broke off has left at PATH is taken up.
+    """
+    if not path.startswith("/"):
+        raise ConfigError(f"{path!r} is no path of a workspace: give it like /Repos/team/etl")
+    settings = settings_of(config)
+    with command_slots(settings) as slots:
+        opened = Opened.from_settings(settings, workspace, slots)
+        [target] = opened.workspaces
+        key = opened.key(repository)
+        found = opened.find(key)
+        access, name = opened.access(found), found.repository.full_name
+        with github_says():
+            head = access.branch_head(branch)
+        if head is None:
+            raise ConfigError(f"{name} has no branch {branch!r} on GitHub: push it first")
+        provider = provider or ("gitHub" if key.host == "github.com" else "gitHubEnterprise")
+        new = NewFolder(path.rstrip("/"), opened.url(name), provider, branch, sparse)
+        sets_credential = settings.workspaces[workspace].git_credential == "app"
+        with databricks_says(workspace):
+            tokens = access if sets_credential else None
+            now = _make(target, new, tokens, name.casefold(), patience_of(wait))
+    click.echo(f"{now.path} follows {now.branch} of {name}, at {now.head_commit_id}")
+
+
+def _make(
+    workspace: Workspace,
+    new: NewFolder,
+    tokens: InstallationAccess | None,
+    repository: str,
+    patience: Patience,
+) -> GitFolder:
+    """Make the Git folder, with the App's token where the Git credential is ours to set."""
+    databricks = workspace.databricks
+    if tokens is None:
+        return new.make(databricks)
+    slot = workspace.slot(new.provider)
+    with slot.held_by(tokens.holder, patience):
+        slot.ensure(
+            databricks,
+            tokens,
+            provider=new.provider,
+            repository=repository,
+            others=frozenset(),
         )
-        if made.branch != branch:
-            databricks.update_git_folder(made.id, branch=branch)
-    now = databricks.get_git_folder(made.id) or replace(made, branch=branch)
-    click.echo(f"{now.path} follows {now.branch} of {key.full_name}, at {now.head_commit_id}")
+        return new.make(databricks)
 
 
 @folders.command("remove")
@@ -160,21 +233,17 @@ def add_folder(
 def remove_folder(config: Path | None, workspace: str, yes: bool, path: str) -> None:
     """Remove the Git folder at PATH, with everything in it that was not pushed."""
     [target] = Opened.from_settings(settings_of(config), workspace).workspaces
-    found = [folder for folder in _survey(target).folders if folder.path == path]
+    seen = read(target)
+    if isinstance(seen, str):
+        raise PromotionError(f"{workspace}: {seen}")
+    found = [folder for folder in seen.folders if folder.path == path]
     if not found:
         raise ConfigError(f"{workspace} has no Git folder {path}: see `brickpush folders list`")
     if not yes:
         click.confirm(f"Remove {path}, and what was not pushed from it?", abort=True)
-    target.databricks.delete_git_folder(found[0].id)
+    with databricks_says(workspace):
+        target.databricks.delete_git_folder(found[0].id)
     click.echo(f"{path} is removed")
-
-
-def _survey(workspace: Workspace) -> Survey:
-    try:
-        return survey(workspace.databricks, workspace.roots)
-    except PromotionError as exc:
-        reason, next_step = in_words(exc)
-        raise PromotionError(f"{workspace.name}: {reason}; {next_step}") from exc
 
 
 def _show(rows: Sequence[dict[str, str]], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from github_app.commit_reports import CommitReports
 from github_app.deployment_progress import DeploymentProgress
 from github_app.github_limits import LimitedError
 from github_app.github_tokens import NoTokenError
+from github_app.late_checks import DOUBT_SECONDS
 from github_app.ledger import Ledger
 from promotion.errors import PromotionError
 from promotion.outcome import Outcome
@@ -34,7 +35,11 @@ class CommitProgress(Progress):
         ledger: Ledger,
         commit_reports: CommitReports,
         deployment: DeploymentProgress | None = None,
+        *,
+        always: bool = False,
     ) -> None:
+        """*always* has a check run written also where the push moves nothing."""
+        self._always = always
         self._owed = owed
         self._push = owed.push
         self._workspace = workspace
@@ -64,16 +69,24 @@ class CommitProgress(Progress):
             seconds=round(outcome.seconds, 3),
         )
 
-    def finish(self, report: Report, details_url: str = "") -> None:
-        """Complete the check run; a workspace without a folder of the repository gets none.
+    def is_reported(self, report: Report) -> bool:
+        """Say whether the commit gets a check run for this ref and workspace, or has one.
 
-        What *details_url* leads to is recorded by now.
+        A push that moves nothing in a workspace has nothing to say there.
         """
-        if not (report.decisions or report.problem):
-            return
+        if self._always or reports.is_news(report):
+            return True
+        return self._reports.is_there(
+            self._owed.repository_id, reports.finished(self._push, report)
+        )
+
+    def finish(self, report: Report, details_url: str = "") -> None:
+        """Complete the check run. What *details_url* leads to is recorded by now."""
         run = reports.finished(self._push, report, self._owed.cause, details_url=details_url)
         if not self._show(run):
             self._ledger.write_later(self._owed, run)
+        elif self._reports.is_doubtful(self._owed.repository_id, run):
+            self._ledger.write_later(self._owed, run, seconds=DOUBT_SECONDS)
         if self._deployment is not None:
             self._deployment.end(report, details_url)
 
@@ -83,7 +96,7 @@ class CommitProgress(Progress):
         At the start it *must* be possible to speak to GitHub at all: else nothing is begun.
         """
         try:
-            self._reports.show(self._access, run)
+            self._reports.show(self._access, self._owed.repository_id, run)
         except PromotionError as exc:
             if must and isinstance(exc, LimitedError | NoTokenError):
                 self.blocked = exc

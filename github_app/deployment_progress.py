@@ -74,14 +74,11 @@ class DeploymentProgress:
 
 def ending(push: Push, report: Report, details_url: str) -> State:
     """Return the state of a deployment whose promotion has ended. Pure."""
-    word = FAILURE
-    if reports.conclusion(report) is Conclusion.SUCCESS:
-        word = SUCCESS if _anything_there(push, report) else INACTIVE
+    ended = {outcome.conclusion for outcome in report.outcomes}
+    if reports.conclusion(report) not in reports.FINE:
+        word = FAILURE
+    elif Conclusion.SUCCESS in ended and not ended & {Conclusion.CANCELLED, Conclusion.NEUTRAL}:
+        word = SUCCESS
+    else:
+        word = INACTIVE
     return State(word, reports.title(push, report), details_url)
-
-
-def _anything_there(push: Push, report: Report) -> bool:
-    return any(
-        outcome.conclusion is not Conclusion.SKIPPED or outcome.after == push.after
-        for outcome in report.outcomes
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from promotion.printable import printable
 
 PACKAGE = Path(__file__).parent
 STYLES = f"{PREFIX}/details.css"
+_NAME = re.compile(r"[A-Za-z0-9_-]{32}")  # of a page
 LOCK_WAIT_SECONDS = 2.0  # for the database, which has more important readers
 PAGES_AT_ONCE = 2  # thousands of lines take a second; webhooks come first
 HEADERS = {
@@ -43,7 +45,7 @@ HEADERS = {
 }
 TONES = {
     Conclusion.SUCCESS: "fine",
-    Conclusion.NEUTRAL: "fine",
+    Conclusion.NEUTRAL: "look",
     Conclusion.SKIPPED: "quiet",
     Conclusion.CANCELLED: "quiet",
     Conclusion.ACTION_REQUIRED: "look",
@@ -58,7 +60,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class DetailsPage:
     """Serves the pages; a wrong key and an unknown promotion get the same answer."""
 
-    links: Links
     engine: sa.Engine  # its own: behind the worker's, a page would wait
     github_url: str
     _at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
@@ -67,17 +68,16 @@ class DetailsPage:
         return [Route(STYLES, _styles), Route(f"{PREFIX}/{{rest:path}}", self._show)]
 
     async def _show(self, request: Request) -> Response:
-        asked = _asked(request.path_params["rest"])
-        if asked is None or not self.links.opens(*asked):
+        public_id, _, key = request.path_params["rest"].partition("/")
+        if not _NAME.fullmatch(public_id):
             return _missing()
-        run, workspace, _ = asked
         async with self._at_once:
-            return await run_in_threadpool(self._answer, run, workspace)
+            return await run_in_threadpool(self._answer, public_id, key)
 
-    def _answer(self, run: int, workspace: str) -> Response:
+    def _answer(self, public_id: str, key: str) -> Response:
         try:
             with self.engine.connect() as reader:
-                kept = outcomes.read(reader, run, workspace)
+                kept = outcomes.read(reader, public_id, key)
         except sa.exc.SQLAlchemyError as exc:
             log.warning("details.unavailable", error=type(exc).__name__)
             return _render("details_unavailable.html", 503)
@@ -91,7 +91,7 @@ def page_routes(settings: Settings, links: Links | None) -> list[Route]:
     if links is None:
         return []
     engine = open_engine(settings.database_url, lock_wait_seconds=LOCK_WAIT_SECONDS)
-    return DetailsPage(links, engine, settings.github.url).routes()
+    return DetailsPage(engine, settings.github.url).routes()
 
 
 def shown(kept: KeptReport, github_url: str) -> Mapping[str, object]:
@@ -123,19 +123,10 @@ def shown(kept: KeptReport, github_url: str) -> Mapping[str, object]:
                 "url": report.folder_url(told.host, each.folder),
                 "reason": each.reason,
             }
-            for each in told.decisions
+            for each in sorted(told.decisions, key=lambda each: not each.blocked)
         ],
         "blind_spots": told.blind_spots,
     }
-
-
-def _asked(rest: str) -> tuple[int, str, str] | None:
-    """Return the run, the workspace and the key; a workspace's name may hold slashes."""
-    run, _, more = rest.partition("/")
-    workspace, _, key = more.rpartition("/")
-    if not (run.isascii() and run.isdigit() and len(run) < 20):
-        return None
-    return int(run), workspace, key
 
 
 def _row(host: str, outcome: Outcome) -> Mapping[str, object]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from promotion.errors import ApiError, ConfigError, PromotionError, UnreachableError
 from promotion.failures import in_words
+from promotion.slot_keeper import SlotError
 
 
 class State(Enum):
     OK = "ok"
     WARNING = "warning"  # works, and somebody should look
     BROKEN = "broken"
-    SKIPPED = "skipped"  # could not be tried, or was not asked for
+    UNTESTED = "untested"  # was to be tried, and could not be just now
+    SKIPPED = "skipped"  # hangs on what is broken, or was not asked for
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Part:
     def skipped(self, link: str, says: str) -> Finding:
         return Finding(self.name, link, State.SKIPPED, says)
 
+    def untested(self, link: str, exc: SlotError) -> Finding:
+        return Finding(self.name, link, State.UNTESTED, f"not tested: {exc}", exc.next_step)
+
     def failed(self, link: str, exc: PromotionError) -> Finding:
         says, fix = self.words(exc)
         return self.broken(link, says, fix)
@@ -55,6 +60,8 @@ class Part:
         """Return what *check* finds; what stops it is a broken link, and never stops the doctor."""
         try:
             return check()
+        except SlotError as exc:
+            return self.untested(link, exc)
         except PromotionError as exc:
             return self.failed(link, exc)
 
@@ -69,6 +76,11 @@ def github_words(exc: PromotionError) -> tuple[str, str]:
         return str(exc), "correct this, then run the doctor again"
     said = f"GitHub answered {exc.status}{': ' + exc.message if exc.message else ''}"
     return said, next((fix for mark, fix in GITHUB_FIXES if mark in said), GITHUB_FIX)
+
+
+def holds(findings: Iterable[Finding]) -> bool:
+    """Whether every link that was to be proved is proved."""
+    return not any(each.state in (State.BROKEN, State.UNTESTED) for each in findings)
 
 
 GITHUB_FIX = "see githubstatus.com, then run the doctor again"

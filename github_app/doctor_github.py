@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,7 @@ FEW_CALLS = 0.1  # of an hour's calls
 def examine_github(
     app: GitHubApp,
     *,
-    key_path: Path | None,
+    key_paths: Sequence[Path],
     github_now: float | None,
     wishes: Mapping[str, str],
 ) -> Iterator[Finding]:
@@ -40,8 +40,8 @@ def examine_github(
     *wishes* are permissions that the settings ask for besides the manifest's.
     """
     yield PART.prove("clock", lambda: check_clock(github_now, time.time()))
-    if key_path is not None:
-        yield check_file("key file", key_path)
+    for number, path in enumerate(key_paths, start=1):
+        yield check_file("key file" if len(key_paths) == 1 else f"key file {number}", path)
     try:
         registration = read_registration(app.http)
     except PromotionError as exc:

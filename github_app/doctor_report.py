@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from github_app.doctor import Finding, State
+from github_app.doctor import Finding, State, holds
 from promotion.printable import printable
 
-SIGNS = {State.OK: "✓", State.WARNING: "!", State.BROKEN: "✗", State.SKIPPED: "-"}
+SIGNS = {
+    State.OK: "✓",
+    State.WARNING: "!",
+    State.BROKEN: "✗",
+    State.UNTESTED: "?",
+    State.SKIPPED: "-",
+}
 COLOURS = {
     State.OK: "green",
     State.WARNING: "yellow",
     State.BROKEN: "red",
+    State.UNTESTED: "yellow",
     State.SKIPPED: "bright_black",
 }
 INDENT = 4
@@ -34,7 +42,7 @@ class Lines:
             self._draw(finding)
             return
         fix = f" -- fix: {finding.fix}" if finding.fix else ""
-        line = f"{finding.state.value:8}{finding.part}: {finding.link}: {finding.says}{fix}"
+        line = f"{finding.state.value:7} {finding.part}: {finding.link}: {finding.says}{fix}"
         self._print(Text(printable(line)), soft_wrap=True)
 
     def end(self, findings: Sequence[Finding]) -> None:
@@ -61,10 +69,19 @@ class Lines:
 
 def closing(findings: Sequence[Finding]) -> str:
     """Return the last line. Pure."""
-    broken = sum(finding.state is State.BROKEN for finding in findings)
-    warnings = sum(finding.state is State.WARNING for finding in findings)
-    words = "every link holds" if not broken else f"{broken} broken"
-    return f"doctor: {words}" + (f", {warnings} to look at" if warnings else "")
+    counts = Counter(finding.state for finding in findings)
+    words = [
+        f"{counts[state]} {name}"
+        for state, name in (
+            (State.BROKEN, "broken"),
+            (State.UNTESTED, "not tested"),
+            (State.WARNING, "to look at"),
+        )
+        if counts[state]
+    ]
+    if holds(findings):
+        words.insert(0, "every link holds")
+    return f"doctor: {', '.join(words)}"
 
 
 def as_json(findings: Sequence[Finding]) -> str:
@@ -79,5 +96,4 @@ def as_json(findings: Sequence[Finding]) -> str:
         }
         for finding in findings
     ]
-    holds = not any(finding.state is State.BROKEN for finding in findings)
-    return json.dumps({"ok": holds, "links": links}, indent=2)
+    return json.dumps({"ok": holds(findings), "links": links}, indent=2)

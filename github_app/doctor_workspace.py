@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,12 +12,18 @@ from github_app.github import GitHubApp
 from promotion.clock import SystemClock
 from promotion.discovery import BlindSpot, Survey
 from promotion.errors import ApiError, PromotionError, SignInError, UnreachableError
-from promotion.git_credential import store_git_credential
 from promotion.git_folder import GitFolder
 from promotion.repository_url import repository_key
+from promotion.slot_keeper import FOREVER, Patience
 from promotion.workspace import Workspace
 
 SHOWN = 3  # blind spots told by name
+
+Pull = Callable[[], None]
+
+
+def _no_pull() -> None:
+    """Pull nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Examination:
     app: GitHubApp | None  # None: the Git credential is the operator's own
     github_host: str
     pull: str | None  # the path of a Git folder that may be pulled
+    patience: Patience = FOREVER  # with promotions of the service that use the Git credential
 
     @property
     def part(self) -> Part:
@@ -107,8 +114,11 @@ class Examination:
         says = "no Git folder of a repository that the App is installed on"
         return self.part.skipped("Git credential", says)
 
-    def _store(self, app: GitHubApp, folder: GitFolder) -> int | None:
-        """Store a real token as a promotion would; return its length, None if not installed."""
+    def _store(self, app: GitHubApp, folder: GitFolder, pull: Pull = _no_pull) -> int | None:
+        """Store a real token as a promotion would, and pull; return the token's length.
+
+        None where the App is not installed on the repository.
+        """
         key = repository_key(folder.url)
         if key is None or folder.provider is None:
             return None
@@ -119,14 +129,15 @@ class Examination:
                 return None
             raise
         access = InstallationAccess(app, installation_id, key.full_name, SystemClock())
-        with self.workspace.slot(folder.provider).held_by(access.holder):
-            databricks = self.workspace.databricks
+        databricks, slot = self.workspace.databricks, self.workspace.slot(folder.provider)
+        with slot.held_by(access.holder, self.patience):
             # For all of them, as a promotion: what runs now may need another one's next.
-            token = access.mint(self._repositories() | {key.full_name})
-            store_git_credential(databricks, provider=folder.provider, token=token)
+            wanted = self._repositories() | {key.full_name}
+            token = slot.replace(databricks, access, provider=folder.provider, repositories=wanted)
             stored = [one.provider.casefold() for one in databricks.list_git_credentials()]
-        if folder.provider.casefold() not in stored:
-            raise PromotionError("the Git credential was stored, and is not in the list")
+            if folder.provider.casefold() not in stored:
+                raise PromotionError("the Git credential was stored, and is not in the list")
+            pull()
         return len(token.token)
 
     def _repositories(self) -> frozenset[str]:
@@ -145,11 +156,13 @@ class Examination:
     def _pulled(self, folder: GitFolder) -> Finding:
         if folder.branch is None:
             return self.part.skipped("pull", f"{folder.path} is on no branch")
-        if self.app is not None and self._store(self.app, folder) is None:
+        databricks = self.workspace.databricks
+        pull = partial(databricks.update_git_folder, folder.id, branch=folder.branch)
+        if self.app is None:
+            pull()
+        elif self._store(self.app, folder, pull) is None:
             says = f"the App is not installed on {folder.url}"
             return self.part.broken("pull", says, "add the repository to the installation")
-        databricks = self.workspace.databricks
-        databricks.update_git_folder(folder.id, branch=folder.branch)
         now = databricks.get_git_folder(folder.id)
         if now is None or now.head_commit_id is None:
             return self.part.broken("pull", f"{folder.path} is gone", "choose another folder")

@@ -46,6 +46,7 @@ class Rerequest:
     installation_id: int | None
     head_sha: str
     app_id: int | None = None  # whose check it is
+    ref: str | None = None  # whose check run it is; None asks for all that are at the commit
     by_itself: bool = False  # the App's own bot asked
 
 
@@ -117,8 +118,21 @@ def rerequest(payload: Mapping[str, object], event: str) -> Rerequest:
         installation_id=_installation_id(payload),
         head_sha=sha(payload, f"{event}.head_sha"),
         app_id=optional(payload, f"{event}.app.id", int),
+        ref=_ref_of_check(payload) if event == "check_run" else None,
         by_itself=slug is not None and sender == f"{slug}[bot]",
     )
+
+
+def _ref_of_check(payload: Mapping[str, object]) -> str | None:
+    """Return the branch or tag of a check run; None where its `external_id` names none.
+
+    Ours is "refs/heads/main WORKSPACE"; a ref holds no space. Another App's may be anything.
+    """
+    try:
+        words = {"ref": text(payload, "check_run.external_id").partition(" ")[0]}
+        return ref(words, "ref")
+    except PayloadError:
+        return None
 
 
 def installation_change(payload: Mapping[str, object], action: str) -> InstallationChange:

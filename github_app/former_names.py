@@ -1,29 +1,72 @@
-"""Ask GitHub what a Git folder's URL means today, where nothing has told us that name.
+"""Ask GitHub what a Git folder's URL means today, where it is not a repository's name of today.
 
 A Git folder keeps the URL with which it was made. Who missed the event of a rename, or began
-later, learns from GitHub's redirect which repository it is.
+later, learns from GitHub's redirect which repository it is; and a redirect ends as soon as
+somebody gives the name to another repository, so that no former name is trusted without asking.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
 
 from github_app import names
+from github_app.access import BLOCKED
 from github_app.github import GitHubApp
 from github_app.github_tokens import Wanted
 from github_app.installation import Included, Repository
 from github_app.payload import is_full_name
 from promotion.errors import ApiError, PromotionError
+from promotion.git_folder import GitFolder
 from promotion.repository_url import RepositoryKey, repository_key
 
 MOST_AT_ONCE = 50  # names; what is left waits for the next comparison
 AGAIN_SECONDS = 6 * 3600.0  # until a name that led nowhere is asked for once more
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Leads(Protocol):
+    """The call to GitHub that tells where a name leads."""
+
+    def leads_to(self, full_name: str) -> int | None:
+        """Return the id of the repository there; None where the App sees none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Which of a repository's names are still its own, as GitHub says now."""
+
+    ours: tuple[RepositoryKey, ...]  # today's first; of the others only those that are in use
+    elsewhere: Mapping[RepositoryKey, int | None] = field(default_factory=dict)  # to whom
+
+
+def ask(
+    access: Leads, repository_id: int, known: Sequence[RepositoryKey], folders: Iterable[GitFolder]
+) -> Answers:
+    """Ask GitHub where a repository's former names lead that a Git folder has in its URL.
+
+    *known* are all its names, today's first, which is not asked for. Raises PromotionError where
+    GitHub can't be asked.
+    """
+    today, *former = known
+    in_use = {repository_key(folder.url) for folder in folders}
+    ours, elsewhere = [today], {}
+    for key in dict.fromkeys(former):
+        if key == today or key not in in_use or key.host != today.host:
+            continue
+        found = access.leads_to(key.full_name)
+        if found == repository_id:
+            ours.append(key)
+        else:
+            elsewhere[key] = found
+    return Answers(tuple(ours), elsewhere)
 
 
 class FormerNames:
@@ -61,6 +104,39 @@ class FormerNames:
             found[key] = repository.id
             self._remember(key, repository)
         return found
+
+    def confirm(
+        self, former: Mapping[RepositoryKey, int], served: Mapping[int, Included]
+    ) -> dict[RepositoryKey, int]:
+        """Return to which of the repositories *served* these former names lead now.
+
+        What leads elsewhere is forgotten; where GitHub can't be asked, the name leads nowhere yet.
+        """
+        found: dict[RepositoryKey, int] = {}
+        for key, number in former.items():
+            if number not in served or key.host != self._app.host:
+                continue
+            try:
+                leads_to = self._leads_to(key, served[number])
+            except PromotionError as exc:
+                log.warning("name.not_confirmed", repository=key.full_name, error=str(exc))
+                continue
+            if leads_to != number:
+                log.warning("name.leads_elsewhere", repository=key.full_name, now=leads_to)
+                with self._engine.begin() as tx:
+                    names.give(tx, key, leads_to if leads_to in served else None)
+            if leads_to is not None and leads_to in served:
+                found[key] = leads_to
+        return found
+
+    def _leads_to(self, key: RepositoryKey, known: Included) -> int | None:
+        acting = self._app.acting(Wanted(known.installation_id, "metadata", "read"))
+        try:
+            return acting.repository(key.full_name).id
+        except ApiError as exc:
+            if exc.status in BLOCKED:
+                return None
+            raise
 
     def _may_ask(self, key: RepositoryKey) -> bool:
         here = key.host == self._app.host and is_full_name(key.full_name)

@@ -7,14 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from github_app.check_run import CheckRun, WrittenRun
+from github_app.check_run import CheckRun, WrittenRun, subject_of
 from promotion.ancestry import Ancestry
-from promotion.errors import ApiError
+from promotion.errors import ApiError, PromotionError
 from promotion.http import Http
 from promotion.push import HEADS
 
 READ_SECONDS = 15.0  # GitHub cuts its own calls at 10 s
 MOST_DESCRIPTION = 140  # characters of a commit status
+
+
+Still = Callable[[], bool]  # whether what is to be written is still true
+
+
+class NoLongerTrueError(PromotionError):
+    """While a write waited for its turn, what it says has become untrue; it was not sent."""
+
+    def __init__(self) -> None:
+        super().__init__("what was to be written is not true any more")
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,10 @@ class Head:
     etag: str = ""
 
 
+def _always() -> bool:
+    return True
+
+
 def _at_once(*, urgent: bool) -> None:  # noqa: ARG001 - the words of `Limits.before_write`
     return
 
@@ -68,15 +82,31 @@ class Installation:
         return True
 
     def contains(self, repository: str, *, head: str, commit: str) -> Ancestry:
-        """Return how *head* stands to *commit*; UNKNOWN where GitHub does not know one."""
+        """Return how *head* stands to *commit*, as far as GitHub knows both."""
         path = f"/repos/{repository}/compare/{quote(commit)}...{quote(head)}"
         try:
             body = self._http.call("GET", path, params={"per_page": 1}).body
         except ApiError as exc:
-            if exc.status == 404:
-                return Ancestry.UNKNOWN
-            raise
+            if exc.status != 404:
+                raise
+            return self._ancestry_of_strangers(repository, head, commit)
         return Ancestry.of(body.get("status") in ("ahead", "identical"))
+
+    def _ancestry_of_strangers(self, repository: str, head: str, commit: str) -> Ancestry:
+        """Tell apart what GitHub answers alike: it knows one of them not, or no common ancestor."""
+        if not self._knows(repository, head):
+            return Ancestry.FOREIGN
+        return Ancestry.LACKS if self._knows(repository, commit) else Ancestry.UNKNOWN
+
+    def _knows(self, repository: str, commit: str) -> bool:
+        path = f"/repos/{repository}/commits/{quote(commit)}"
+        try:
+            self._http.call("GET", path, params={"per_page": 1}, read_seconds=READ_SECONDS)
+        except ApiError as exc:
+            if exc.status in (409, 422):  # 409: the repository is empty
+                return False
+            raise
+        return True
 
     def branch_head(self, repository: str, branch: str) -> str | None:
         """Return the commit that a branch is at, or None where there is no such branch."""
@@ -123,33 +153,54 @@ class Installation:
         pages = self._pages(f"/repos/{repository}/tags")
         return {tag["name"]: tag["commit"]["sha"] for page in pages for tag in page}
 
-    def create_check_run(self, repository: str, run: CheckRun, *, urgent: bool = True) -> int:
-        """Create a check run and return its id."""
-        answer = self._write("POST", f"/repos/{repository}/check-runs", run.body(), urgent)
+    def create_check_run(
+        self, repository: str, run: CheckRun, *, urgent: bool = True, still: Still = _always
+    ) -> int:
+        """Create a check run and return its id, or raise NoLongerTrueError."""
+        answer = self._write("POST", f"/repos/{repository}/check-runs", run.body(), urgent, still)
         return int(answer["id"])
 
     def update_check_run(
-        self, repository: str, run_id: int, run: CheckRun, *, urgent: bool = True
+        self,
+        repository: str,
+        run_id: int,
+        run: CheckRun,
+        *,
+        urgent: bool = True,
+        still: Still = _always,
     ) -> None:
-        """Replace what a check run shows."""
-        self._write("PATCH", f"/repos/{repository}/check-runs/{run_id}", run.body(), urgent)
+        """Replace what a check run shows, or raise NoLongerTrueError."""
+        path = f"/repos/{repository}/check-runs/{run_id}"
+        self._write("PATCH", path, run.body(), urgent, still)
 
     def check_runs(self, repository: str, head_sha: str, *, name: str = "") -> list[WrittenRun]:
         """Return the App's check runs on a commit, the newest first; of one *name* if given."""
-        params: dict[str, str | int] = {"app_id": self._app_id, "filter": "all", "per_page": 100}
+        params: dict[str, str | int] = {"app_id": self._app_id, "filter": "all"}
         if name:
             params["check_name"] = name
         path = f"/repos/{repository}/commits/{head_sha}/check-runs"
-        runs = self._http.call("GET", path, params=params).body.get("check_runs") or []
-        found = [WrittenRun(int(run["id"]), run["name"], run["status"]) for run in runs]
+        found = [
+            WrittenRun(int(run["id"]), subject_of(run.get("external_id") or ""), run["status"])
+            for body in self._pages(path, params)
+            for run in body.get("check_runs") or ()
+        ]
         return sorted(found, key=lambda run: run.id, reverse=True)
 
-    def create_status(self, repository: str, run: CheckRun, state: str, *, urgent: bool) -> None:
+    def create_status(
+        self,
+        repository: str,
+        run: CheckRun,
+        state: str,
+        *,
+        urgent: bool,
+        still: Still = _always,
+    ) -> None:
         """Set a commit status that says a check run's title."""
         body = {"state": state, "context": run.name, "description": run.title[:MOST_DESCRIPTION]}
         if run.details_url:
             body["target_url"] = run.details_url
-        self._write("POST", f"/repos/{repository}/statuses/{run.head_sha}", body, urgent)
+        path = f"/repos/{repository}/statuses/{run.head_sha}"
+        self._write("POST", path, body, urgent, still)
 
     def read(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """Return what GitHub has there."""
@@ -159,14 +210,24 @@ class Installation:
         """Have GitHub make something, within the limits of writes; return its answer."""
         return self._write("POST", path, body, urgent)
 
-    def _write(self, method: str, path: str, body: Mapping[str, Any], urgent: bool) -> Any:
+    def _write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any],
+        urgent: bool,
+        still: Still = _always,
+    ) -> Any:
         self._before_write(urgent=urgent)
+        if not still():  # it may have waited for long
+            raise NoLongerTrueError
         return self._http.call(method, path, json=body, read_seconds=READ_SECONDS).body
 
-    def _pages(self, path: str) -> Iterator[Any]:
+    def _pages(self, path: str, params: Mapping[str, str | int] | None = None) -> Iterator[Any]:
         page, more = 1, True
         while more:
-            answer = self._http.call("GET", path, params={"per_page": 100, "page": page})
+            asked = {**(params or {}), "per_page": 100, "page": page}
+            answer = self._http.call("GET", path, params=asked)
             yield answer.body
             page, more = page + 1, 'rel="next"' in answer.headers.get("Link", "")
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 import structlog
 
-from github_app import branches, changes, late_checks
+from github_app import branches, changes, late_checks, newest, reruns
 from github_app.branches import Cause
 from github_app.database import open_engine
-from github_app.events import Rerequest
 from github_app.metrics import Metrics
 from github_app.webhook import Delivery
 from promotion.errors import PromotionError
@@ -30,9 +30,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _RECORD = sa.text("""
     insert into deliveries (guid, event, action, repository_id, ref, "before", "after",
-        installation_id, received_at, payload)
-    values (:guid, :event, :action, :repository_id, :ref, :before, :after,
-        :installation_id, :received_at, :payload)
+        installation_id, received_at, payload, digest)
+    select :guid, :event, :action, cast(:repository_id as bigint), :ref, :before, :after,
+        cast(:installation_id as bigint), :received_at, :payload, :digest
+    -- Only the body is signed: who delivers it again may invent another guid.
+    where not exists (select 1 from deliveries where digest = :accepted and guid <> :guid)
     on conflict (guid) do nothing returning seq""")
 _NOTE = sa.text("update deliveries set note = :note where seq = :seq")
 
@@ -80,7 +82,7 @@ class Intake:
         self._stopped = True
         self._waiting.put(None)
         self._writer.join()
-        self._fail_all([], "the service stops")
+        self._turn_away(filter(_is_awaited, self._more()), "the service stops")
         self._engine.dispose()
 
     def store_now(self, delivery: Delivery) -> Stored:
@@ -122,10 +124,35 @@ class Intake:
             try:
                 stored = self._write(batch)
             except Exception as exc:  # the top of a thread: ended, nothing would be stored again
-                log.error("deliveries not stored", count=len(batch), error=str(exc))
-                self._fail_all(batch, "the database can't be written")
+                self._after_failure(batch, exc)
             else:
                 self._answer(batch, stored)
+
+    def _after_failure(self, batch: Sequence[_Waiting], exc: Exception) -> None:
+        """Store each of *batch* alone, so that one which can't be kept takes no other with it.
+
+        Where the database is away they are turned away, and all who wait behind them: the next
+        try would be as slow.
+        """
+        if _is_away(exc):
+            self._refuse((*batch, *filter(_is_awaited, self._more())), exc)
+        elif len(batch) == 1:
+            self._refuse(batch, exc)
+        else:
+            for place, one in enumerate(batch):
+                try:
+                    stored = self._write([one])
+                except Exception as again:  # as above
+                    if _is_away(again):
+                        self._after_failure(batch[place:], again)
+                        return
+                    self._refuse([one], again)
+                else:
+                    self._answer([one], stored)
+
+    def _refuse(self, batch: Sequence[_Waiting], exc: Exception) -> None:
+        log.error("deliveries not stored", count=len(batch), error=str(exc))
+        self._turn_away(batch, "the database can't be written")
 
     def _more(self) -> list[_Waiting]:
         """Return what else waits, at most a transaction's worth."""
@@ -142,13 +169,13 @@ class Intake:
         return more
 
     def _write(self, batch: Sequence[_Waiting]) -> list[Stored]:
-        stored = [Stored.DUPLICATE] * len(batch)
-        # In the order of their branches, so that two writers lock rows in one order.
-        order = sorted(range(len(batch)), key=lambda index: _branch_key(batch[index].delivery))
         with self._engine.begin() as tx:
-            for index in order:
-                stored[index] = _record(tx, batch[index])
-        return stored
+            refs = [reruns.refs(tx, waiting.delivery) for waiting in batch]
+            locks = (
+                _locks(waiting.delivery, some) for waiting, some in zip(batch, refs, strict=True)
+            )
+            newest.lock(tx, set().union(*locks))
+            return [_record(tx, *each) for each in zip(batch, refs, strict=True)]
 
     def _answer(self, batch: Sequence[_Waiting], stored: Sequence[Stored]) -> None:
         self._on_stored()
@@ -156,63 +183,60 @@ class Intake:
             self._metrics.stored(status.value)
             waiting.stored.set_result(status)
 
-    def _fail_all(self, batch: Sequence[_Waiting], reason: str) -> None:
-        """Turn away *batch* and all who wait behind it: the next try would be as slow."""
-        for waiting in (*batch, *filter(_is_awaited, self._more())):
-            waiting.stored.set_exception(IntakeUnavailable(reason))
+    def _turn_away(self, waiting: Iterable[_Waiting], reason: str) -> None:
+        for one in waiting:
+            one.stored.set_exception(IntakeUnavailable(reason))
 
 
 def _is_awaited(waiting: _Waiting) -> bool:
     return waiting.stored.set_running_or_notify_cancel()
 
 
-def _branch_key(delivery: Delivery) -> tuple[int, str]:
+def _locks(delivery: Delivery, refs: Sequence[str]) -> set[tuple[int, str]]:
+    """Return what nobody else may move, or store once more, while the delivery is stored."""
+    if (asked := delivery.rerequest) is not None:
+        return {(asked.repository_id, ref) for ref in refs}
     if delivery.push is not None:
-        return delivery.push.repository_id, delivery.push.push.ref
-    about = delivery.rerequest or delivery.change
-    return getattr(about, "repository_id", 0), ""
+        return {(delivery.push.repository_id, delivery.push.push.ref)}
+    return {(getattr(delivery.change, "repository_id", 0), "")}
 
 
-def _record(tx: sa.Connection, waiting: _Waiting) -> Stored:
+def _record(tx: sa.Connection, waiting: _Waiting, refs: Sequence[str]) -> Stored:
     """Insert the delivery and move its branch. A guid seen before moves nothing, unless the
-    promotion of its push failed: then the redelivery asks for another try."""
+    promotion of its push failed: then the redelivery asks for another try. A body that was
+    accepted under another guid moves nothing at all; but who presses "Re-run" twice may well
+    have the same body sent twice, and means it."""
     delivery, received_at = waiting.delivery, waiting.received_at
-    seq = tx.execute(_RECORD, _row(delivery, received_at)).scalar()
+    row = _row(delivery, received_at)
+    once = delivery.rerequest is None
+    seq = tx.execute(_RECORD, {**row, "accepted": row["digest"] if once else ""}).scalar()
     if seq is None:
-        owed_again = branches.owe_again(tx, delivery.guid)
-        return Stored.ACCEPTED if owed_again else Stored.DUPLICATE
-    note = _act(tx, delivery, seq, received_at)
+        marked = newest.mark_redelivered(tx, delivery.guid)
+        return Stored.ACCEPTED if marked else Stored.DUPLICATE
+    note = _act(tx, delivery, refs, seq, received_at)
     if note is not None:
         log.info("delivery noted", guid=delivery.guid, note=note)
         tx.execute(_NOTE, {"seq": seq, "note": note})
     return Stored.ACCEPTED
 
 
-def _act(tx: sa.Connection, delivery: Delivery, seq: int, received_at: float) -> str | None:
-    """Owe what a delivery asks for; return what to note of it."""
+def _act(
+    tx: sa.Connection, delivery: Delivery, refs: Sequence[str], seq: int, received_at: float
+) -> str | None:
+    """Mark pending what a delivery asks for; return what to note of it."""
     if delivery.change is not None:
         return changes.follow(tx, delivery.change, now=received_at)
     if delivery.rerequest is not None:
-        return _owe_once_more(tx, delivery.rerequest, seq, received_at)
+        return reruns.mark(tx, delivery, refs, seq=seq, received_at=received_at)
     event = delivery.push
     if event is None:
         return None
-    if branches.owe(tx, event, seq=seq, received_at=received_at):
+    if newest.take_push(tx, event, seq=seq, received_at=received_at):
         return Cause.RECOVERED.value if delivery.recovered else None
-    newest = branches.current(tx, event.repository_id, event.push.ref)
-    if newest is not None and newest.push.after != event.push.after:
-        overtaken = replace(newest, superseded=(event.push,))
-        late_checks.put_superseded(tx, overtaken)
+    known = branches.current(tx, event.repository_id, event.push.ref)
+    if known is not None and known.push.after != event.push.after:
+        late_checks.put_superseded(tx, replace(known, superseded=(event.push,)))
     return "a newer push of the branch was here first"
-
-
-def _owe_once_more(tx: sa.Connection, asked: Rerequest, seq: int, received_at: float) -> str | None:
-    if branches.owe_commit(tx, asked, seq=seq, received_at=received_at):
-        return None
-    newest = branches.of_commit(tx, asked.repository_id, asked.head_sha)
-    if newest is not None:
-        late_checks.put_outdated(tx, newest, asked.head_sha)
-    return "no branch is at this commit"
 
 
 def _row(delivery: Delivery, received_at: float) -> dict[str, object]:
@@ -221,13 +245,22 @@ def _row(delivery: Delivery, received_at: float) -> dict[str, object]:
     )
     row.update(guid=delivery.guid, event=delivery.event, action=delivery.action)
     row.update(received_at=received_at, payload=delivery.body)
+    row.update(digest=hashlib.sha256(delivery.body).hexdigest())
     if (event := delivery.push) is not None:
         row.update(ref=event.push.ref, before=event.push.before, after=event.push.after)
         row.update(repository_id=event.repository_id, installation_id=event.installation_id)
     elif (asked := delivery.rerequest) is not None:
-        row.update(after=asked.head_sha, repository_id=asked.repository_id)
+        row.update(ref=asked.ref, after=asked.head_sha, repository_id=asked.repository_id)
         row.update(installation_id=asked.installation_id)
     elif delivery.change is not None:
         row.update(repository_id=getattr(delivery.change, "repository_id", None))
         row.update(installation_id=delivery.change.installation_id)
     return row
+
+
+def _is_away(exc: Exception) -> bool:
+    """Say whether the database itself failed, and not what it was given."""
+    if isinstance(exc, sa.exc.OperationalError):
+        # Of two writers in a ring, one is turned away, and may go on alone.
+        return getattr(exc.orig, "sqlstate", None) not in ("40P01", "40001")
+    return isinstance(exc, sa.exc.InterfaceError | sa.exc.TimeoutError)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from github_app import branches
+from github_app import branches, newest
 from github_app.tables import deliveries, known_folders, surveys
 from promotion.discovery import BlindSpot, Survey
 from promotion.git_folder import GitFolder
@@ -103,10 +103,11 @@ def _owe(tx: sa.Connection, appeared: Iterable[GitFolder]) -> None:
         for known in branches.of_ref(tx, f"{HEADS}{folder.branch}"):
             if known.follows(folder.url) and known.after != folder.head_commit_id:
                 owed.add((known.repository_id, known.ref))
+    newest.lock(tx, owed)
     for repository_id, ref in sorted(owed):
         now = time.time()
         row = {"guid": str(uuid.uuid4()), "event": FOUND, "received_at": now}
         row |= {"repository_id": repository_id, "ref": ref}
         seq = tx.execute(deliveries.insert().values(**row)).inserted_primary_key
         assert seq is not None
-        branches.owe_ref(tx, repository_id, ref, seq=seq[0], received_at=now)
+        newest.mark_ref(tx, repository_id, ref, seq=seq[0], received_at=now)

@@ -1,7 +1,8 @@
 """The names that each repository has had: a Git folder may hold an old one for ever.
 
 GitHub redirects git from an old name to the repository, until somebody gives the name to another
-one. So a name belongs to the repository that was seen under it last.
+one. So a name belongs to the repository that was seen under it last, and before a Git folder is
+promoted through a former name, GitHub is asked where that leads.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 
 import sqlalchemy as sa
 
-from github_app.tables import repository_names
+from github_app.tables import branches, repository_names
 from promotion.repository_url import RepositoryKey
 
 _REMEMBER = sa.text("""
@@ -29,6 +30,31 @@ def remember(tx: sa.Connection, repository_id: int, key: RepositoryKey) -> None:
 def forget(tx: sa.Connection, repository_id: int) -> None:
     """Forget the names of a repository that was deleted."""
     tx.execute(repository_names.delete().where(repository_names.c.repository_id == repository_id))
+
+
+def holder(reader: sa.Connection, key: RepositoryKey) -> int | None:
+    """Return the id of the repository that was seen under a name last."""
+    table = repository_names.c
+    one = (table.host == key.host, table.full_name == key.full_name)
+    return reader.execute(sa.select(table.repository_id).where(*one)).scalar()
+
+
+def give(tx: sa.Connection, key: RepositoryKey, repository_id: int | None) -> None:
+    """Note to whom GitHub leads from a name; of a stranger, or nobody, nothing is kept."""
+    if repository_id is not None and _is_known(tx, repository_id):
+        remember(tx, repository_id, key)
+        return
+    table = repository_names.c
+    one = (table.host == key.host, table.full_name == key.full_name)
+    tx.execute(repository_names.delete().where(*one))
+
+
+def _is_known(reader: sa.Connection, repository_id: int) -> bool:
+    pushed = sa.select(branches.c.ref).where(branches.c.repository_id == repository_id)
+    named = sa.select(repository_names.c.full_name).where(
+        repository_names.c.repository_id == repository_id
+    )
+    return any(reader.execute(query.limit(1)).first() for query in (pushed, named))
 
 
 def by_name(reader: sa.Connection) -> dict[RepositoryKey, int]:

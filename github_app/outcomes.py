@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from github_app.branches import BranchPush, Cause
+from github_app.details_link import Links, Page, opens
 from github_app.tables import outcomes, reports
 from promotion.discovery import BlindSpot
 from promotion.git_folder import GitFolder
@@ -35,35 +37,70 @@ class KeptReport:
     at: float
 
 
-def record(tx: sa.Connection, owed: BranchPush, report: Report, *, at: float) -> None:
-    """Replace what is recorded of a push in one workspace: a run may be repeated."""
-    for table in (outcomes, reports):
-        mine = (table.c.seq == owed.seq, table.c.workspace == report.workspace)
-        tx.execute(table.delete().where(*mine))
+def record(
+    tx: sa.Connection,
+    owed: BranchPush,
+    report: Report,
+    *,
+    at: float,
+    links: Links | None = None,
+) -> str:
+    """Replace the report on a commit for one ref in one workspace; return the link to its page.
+
+    A run may be repeated, and a Re-run reports on the same commit again: the page stays the same.
+    Without *links* there is no link.
+    """
+    public_id = forget(tx, owed, report) or secrets.token_urlsafe(24)
     rows = [_row(owed, report, outcome, at) for outcome in report.outcomes]
     if report.problem:
         rows = [_stopped(owed, report, at)]
     if rows:
         tx.execute(outcomes.insert(), rows)
-    if rows or report.decisions:
-        tx.execute(reports.insert(), _besides(owed, report, at))
+    page = Page(public_id, owed.repository_id, owed.push.after, owed.push.ref, report.workspace)
+    link = links.to(page) if links is not None else None
+    digest = link.digest if link is not None else None
+    row = _besides(owed, report, at) | {"public_id": public_id, "link_digest": digest}
+    tx.execute(reports.insert(), row)
+    return link.url if link is not None else ""
 
 
-def read(reader: sa.Connection, seq: int, workspace: str) -> KeptReport | None:
-    """Return what is recorded of a push in one workspace, None where nothing is (any more)."""
-    mine = (reports.c.seq == seq, reports.c.workspace == workspace)
-    row = reader.execute(sa.select(reports).where(*mine)).one_or_none()
-    if row is None:
+def forget(tx: sa.Connection, owed: BranchPush, report: Report) -> str | None:
+    """Forget the report on a commit for one ref in one workspace; return the id of its page."""
+    of_subject = (
+        reports.c.repository_id == owed.repository_id,
+        reports.c.after == owed.push.after,
+        reports.c.ref == owed.push.ref,
+        reports.c.workspace == report.workspace,
+    )
+    query = sa.select(reports.c.seq, reports.c.public_id).where(*of_subject)
+    earlier = tx.execute(query.order_by(reports.c.seq)).all()
+    for seq in {owed.seq, *(row.seq for row in earlier)}:
+        for table in (outcomes, reports):
+            mine = (table.c.seq == seq, table.c.workspace == report.workspace)
+            tx.execute(table.delete().where(*mine, table.c.ref == owed.push.ref))
+    return next((str(row.public_id) for row in earlier if row.public_id), None)
+
+
+def read(reader: sa.Connection, public_id: str, key: str) -> KeptReport | None:
+    """Return the report whose page *key* opens; None where there is none (any more), or another."""
+    mine = reports.c.public_id == public_id
+    row = reader.execute(sa.select(reports).where(mine)).one_or_none()
+    if row is None or not opens(key, row.link_digest):
         return None
-    told = (outcomes.c.seq == seq, outcomes.c.workspace == workspace)
+    workspace = row.workspace
+    told = (
+        outcomes.c.seq == row.seq,
+        outcomes.c.workspace == workspace,
+        outcomes.c.ref == row.ref,
+    )
     rows = reader.execute(sa.select(outcomes).where(*told).order_by(outcomes.c.path)).all()
     stopped = next((each for each in rows if each.path == WHOLE_WORKSPACE), None)
     report = Report(
         workspace,
         row.host,
         decisions=tuple(
-            Decision(_folder(number, path), None, reason)
-            for number, path, reason in _unpacked(row.stays)
+            Decision(_folder(number, path), None, reason, blocked=any(blocked))
+            for number, path, reason, *blocked in _unpacked(row.stays)
         ),
         outcomes=tuple(_outcome(each) for each in rows if each is not stopped),
         blind_spots=tuple(BlindSpot(*spot) for spot in _unpacked(row.blind_spots)),
@@ -123,7 +160,9 @@ def _besides(owed: BranchPush, report: Report, at: float) -> dict[str, Any]:
         "ref": owed.push.ref,
         "after": owed.push.after,
         "cause": owed.cause.value,
-        "stays": _packed((each.folder.id, each.folder.path, each.reason) for each in stays),
+        "stays": _packed(
+            (each.folder.id, each.folder.path, each.reason, int(each.blocked)) for each in stays
+        ),
         "blind_spots": _packed((spot.path, spot.reason) for spot in report.blind_spots),
         "at": at,
     }

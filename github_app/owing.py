@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from github_app import branches as branch_states
+from github_app import newest
 from github_app.branches import Cause
 from github_app.events import PushEvent
-from github_app.installation import Repository
+from github_app.installation import Included
 from github_app.tables import branches, deliveries
 from promotion.git_folder import GitFolder
-from promotion.push import HEADS, ZERO_SHA, Push
+from promotion.push import HEADS, Push
+
+_OWED = sa.and_(
+    branches.c.newest > branches.c.promoted, branches.c.not_before < branch_states.NEVER
+)
 
 
 @dataclass(frozen=True)
@@ -27,27 +32,32 @@ class Behind:
 
 def is_owed(reader: sa.Connection, repository_id: int, branch: str) -> bool:
     """Say whether a promotion of the branch is under way, or comes soon by itself."""
-    query = sa.select(branches.c.newest).where(
-        branches.c.repository_id == repository_id,
-        branches.c.ref == f"{HEADS}{branch}",
-        branches.c.newest > branches.c.promoted,
-        branches.c.not_before < branch_states.NEVER,
-    )
+    query = sa.select(branches.c.newest).where(*_branch(repository_id, branch), _OWED)
     return reader.execute(query).scalar() is not None
 
 
+def elsewhere(reader: sa.Connection, repository_id: int, branch: str, head: str) -> str | None:
+    """Return where the branch's newest push has ended, where that is not at *head*.
+
+    None where the branch is not known, and where a promotion will ask GitHub by itself.
+    """
+    there = (*_branch(repository_id, branch), branches.c.after != head, sa.not_(_OWED))
+    return reader.execute(sa.select(branches.c.after).where(*there)).scalar()
+
+
+def _branch(repository_id: int, branch: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (branches.c.repository_id == repository_id, branches.c.ref == f"{HEADS}{branch}")
+
+
 def owe(
-    tx: sa.Connection,
-    repository: Repository,
-    installation_id: int,
-    branch: str,
-    behind: Behind,
-    *,
-    now: float,
+    tx: sa.Connection, found: Included, branch: str, *, before: str, head: str, now: float
 ) -> None:
-    """Owe the branch a promotion to where it is on GitHub; it may never have been pushed to us."""
-    before = behind.folder.head_commit_id or ZERO_SHA
-    push = Push(repository.full_name, f"{HEADS}{branch}", before, behind.head)
+    """Owe the branch a promotion to where it is on GitHub; it may never have been pushed to us.
+
+    The branch is locked already.
+    """
+    repository, installation_id = found.repository, found.installation_id
+    push = Push(repository.full_name, f"{HEADS}{branch}", before, head)
     row = {
         "guid": str(uuid.uuid4()),
         "event": Cause.RECONCILE.value,
@@ -61,4 +71,4 @@ def owe(
     seq = tx.execute(deliveries.insert().values(**row)).inserted_primary_key
     assert seq is not None
     event = PushEvent(push, repository.id, repository.url, None, installation_id, None)
-    branch_states.owe(tx, event, seq=seq[0], received_at=now)
+    newest.take_head(tx, event, seq=seq[0], received_at=now)

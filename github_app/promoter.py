@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import structlog
 
+from github_app import former_names, heads, hints, newest
 from github_app.access import InstallationAccess
 from github_app.branches import BranchPush
 from github_app.commit_progress import CommitProgress
@@ -17,8 +19,9 @@ from github_app.deployments import Deployments
 from github_app.details_link import Links
 from github_app.github import GitHubApp
 from github_app.ledger import Ledger
-from promotion.ancestry import Ancestry
 from promotion.clock import Clock, SystemClock
+from promotion.errors import PromotionError
+from promotion.git_folder import GitFolder
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
 from promotion.workspace import Helpers, Workspace, promote_in_workspace
@@ -42,58 +45,86 @@ class Promoter:
     app: GitHubApp
     targets: Sequence[Target]
     ledger: Ledger
-    reports: CommitReports = field(default_factory=CommitReports)
+    reports: CommitReports
     deployments: Deployments = field(default_factory=Deployments)
     links: Links | None = None  # to the pages of details; None where nobody could open them
     clock: Clock = field(default_factory=SystemClock)
+    always_report: bool = False  # whether a push that moves nothing gets check runs, too
 
     def promote(self, owed: BranchPush) -> None:
         """Promote the push in every workspace, each on its own.
 
-        Raises PromotionError where nothing could be done, to be called again later.
+        Raises PromotionError where nothing could be done, to be called again later, and GoneError
+        where GitHub confirms that there is nothing to promote any more.
         A deleted branch moves nothing, and has no commit to report on.
         """
         push = owed.push
-        self.ledger.begin(owed)
-        if push.deleted or (push.branch is None and push.tag is None):
+        if push.branch is None and (push.tag is None or push.deleted):
             log.info("promotion.nothing", repository=push.repository, ref=push.ref)
             self.ledger.tell_overtaken(owed)
             return
-        access = self.access(push.repository, owed.installation_id)
-        if push.tag is not None:
-            owed = replace(owed, push=_at_commit(push, access))
+        if owed.hint is not None:
+            self._confirm(owed)
+        access = self.access(push.repository, owed.installation_id, owed.repository_id)
+        owed = self._moved(owed, access)
+        self.ledger.begin(owed)
+        if not owed.push.deleted:
+            self._in_every_workspace(owed, access)
+        self.ledger.tell_overtaken(owed)
+
+    def _confirm(self, owed: BranchPush) -> None:
+        """Raise GoneError where GitHub, too, says what an event said; else forget that."""
+        hints.confirm(self.app, owed.push.repository, owed.repository_id)
+        with self.ledger.transaction() as tx:
+            hints.clear(tx, owed.repository_id, owed.push.ref)
+
+    def _moved(self, owed: BranchPush, access: InstallationAccess) -> BranchPush:
+        """Return the push as one of where its branch or tag is on GitHub, and remember that."""
+        if owed.push.tag is not None:
+            now = replace(owed, push=_at_commit(owed.push, access))
         else:
-            owed = _at_head(owed, access)
-        job = _Job(owed, self.ledger.names(owed), access, self)
+            now = heads.at_head(owed, access, self.clock)
+        if now.push.after != owed.push.after:
+            with self.ledger.transaction() as tx:
+                newest.move_to_head(tx, owed, now.push.after)
+        return now
+
+    def _in_every_workspace(self, owed: BranchPush, access: InstallationAccess) -> None:
+        job = _Job(owed, self._names(owed, access), access, self)
         with ThreadPoolExecutor(len(self.targets), "workspace") as pool:
             for future in [pool.submit(job.promote, target) for target in self.targets]:
                 future.result()
-        self.ledger.tell_overtaken(owed)
 
-    def access(self, repository: str, installation_id: int | None) -> InstallationAccess:
-        """Return what the App's installation on a repository may do."""
+    def _names(self, owed: BranchPush, access: InstallationAccess) -> Sequence[RepositoryKey]:
+        """Return the names that are the repository's, as GitHub says, and that are in use."""
+        known = self.ledger.names(owed, access)
+        if len(known) == 1:
+            return known
+        answers = former_names.ask(access, owed.repository_id, known, self._known_folders())
+        if answers.elsewhere:
+            self.ledger.give_names(answers.elsewhere)
+        return answers.ours
+
+    def _known_folders(self) -> Iterator[GitFolder]:
+        """Yield what is known of every workspace; one that can't be read will say so itself."""
+        for target in self.targets:
+            with contextlib.suppress(PromotionError):
+                yield from target.workspace.known.known().folders
+
+    def access(
+        self, repository: str, installation_id: int | None, repository_id: int | None = None
+    ) -> InstallationAccess:
+        """Return what the App's installation on a repository may do.
+
+        With its id, no other repository is taken for it that has got its name since.
+        """
         found = installation_id or self.app.installation_id(repository)
-        return InstallationAccess(self.app, found, repository, self.clock)
+        return InstallationAccess(self.app, found, repository, self.clock, repository_id)
 
 
 def _at_commit(push: Push, access: InstallationAccess) -> Push:
     """Return a tag's push with its commit: an annotated tag is an object of its own."""
     return replace(push, after=access.tags().get(push.tag or "", push.after))
-
-
-def _at_head(owed: BranchPush, access: InstallationAccess) -> BranchPush:
-    """Return the push as one of the branch's head, where GitHub is further than the deliveries.
-
-    They may come out of order, and Databricks pulls the head whatever was pushed.
-    """
-    push = owed.push
-    head = access.branch_head(push.branch or "")
-    if head is None or head == push.after:
-        return owed
-    if access.contains(head, push.after) is not Ancestry.CONTAINS:
-        return owed
-    others = (each for each in (*owed.superseded, push) if each.after != head)
-    return replace(owed, push=replace(push, after=head), superseded=tuple(others))
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,13 @@ class _Job:
         """Promote in one workspace, keep what came of it, then tell the commit."""
         by, name = self.by, target.workspace.name
         progress = CommitProgress(
-            self.owed, name, self.access, by.ledger, by.reports, self._deployment(target)
+            self.owed,
+            name,
+            self.access,
+            by.ledger,
+            by.reports,
+            self._deployment(target),
+            always=by.always_report,
         )
         helpers = Helpers(
             tokens=self.access if target.sets_credential else None,
@@ -121,8 +158,10 @@ class _Job:
         report = promote_in_workspace(self.owed.push, self.names, target.workspace, helpers)
         if progress.blocked is not None:
             raise progress.blocked
-        by.ledger.record(self.owed, report)
-        progress.finish(report, by.links.url(self.owed.seq, name) if by.links is not None else "")
+        reported = progress.is_reported(report)
+        link = by.ledger.record(self.owed, report, reported=reported, links=by.links)
+        if reported:
+            progress.finish(report, link)
 
     def _deployment(self, target: Target) -> DeploymentProgress | None:
         if not target.deployments or self.owed.push.branch is None:

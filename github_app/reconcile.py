@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 import structlog
 
-from github_app import names, owing, stragglers
+from github_app import hints, names, newest, owing, stragglers
 from github_app.admission import Admission
 from github_app.former_names import FormerNames
 from github_app.github import GitHubApp
@@ -21,9 +21,10 @@ from github_app.github_tokens import Wanted
 from github_app.installation import Head, Included
 from github_app.metrics import Metrics
 from github_app.registration import Installed, read_installations
-from promotion.errors import PromotionError
+from promotion.errors import ApiError, PromotionError
 from promotion.git_folder import GitFolder
 from promotion.plan import PROVIDERS
+from promotion.push import HEADS, ZERO_SHA
 from promotion.repository_url import RepositoryKey, repository_key
 from promotion.rules import deciding_rule
 from promotion.workspace import Workspace
@@ -67,6 +68,7 @@ class Reconcile:
 
     def compare(self) -> int:
         """Owe each branch that Git folders are behind of; return how many branches that were."""
+        hints.settle(self._engine, self._app)
         groups = self._groups()
         if not groups:
             return 0
@@ -82,7 +84,7 @@ class Reconcile:
                 log.warning("reconcile.branch_skipped", branch=branch, error=str(exc))
                 continue
             counted += sum(each.folder.head_commit_id != each.head for each in behind)
-            owed += bool(behind) and self._owe(found, branch, behind)
+            owed += self._owe(found, branch, behind) if behind else self._mend(found, branch)
         self._metrics.behind(counted)
         return owed
 
@@ -106,10 +108,12 @@ class Reconcile:
         """Return what the App may read of *followed*, under each name that it has had."""
         by_id = {found.repository.id: found for found in self._listed()}
         today = _by_todays_name(by_id.values())
-        former = self._names(today, followed & today.keys())
-        unknown = followed - today.keys() - former.keys()
-        former |= self._former_names.learn(unknown, among=by_id.values())
-        return {key: by_id[number] for key, number in former.items() if number in by_id} | today
+        known = self._names(today, followed & today.keys())
+        others = followed - today.keys()
+        former = {key: known[key] for key in others if key in known}
+        found = self._former_names.confirm(former, by_id)
+        found |= self._former_names.learn(others - former.keys(), among=by_id.values())
+        return {key: by_id[number] for key, number in found.items() if number in by_id} | today
 
     def _names(
         self, today: Mapping[RepositoryKey, Included], followed: Iterable[RepositoryKey]
@@ -155,7 +159,11 @@ class Reconcile:
             is_told = (name, each.folder.id) not in failed and (name, 0) not in failed
             if each.folder.head_commit_id == head and is_told:
                 continue
-            now = each.workspace.databricks.get_git_folder(each.folder.id)
+            try:
+                now = each.workspace.databricks.get_git_folder(each.folder.id)
+            except ApiError as exc:  # this folder's own: it stays known though it can't be read
+                log.warning("reconcile.git_folder_skipped", path=each.folder.path, error=str(exc))
+                continue
             if now is None or now.branch != branch:
                 continue
             if now.head_commit_id != head or not is_told:
@@ -169,14 +177,35 @@ class Reconcile:
         self._heads[place] = head
         return head.commit
 
-    def _owe(self, found: Included, branch: str, behind: Sequence[owing.Behind]) -> bool:
-        now = time.time()
+    def _mend(self, found: Included, branch: str) -> bool:
+        """Owe a branch whose Git folders are at its head, where its newest push is elsewhere.
+
+        Its newest commit's check says so, and not that it is what every Git folder is at.
+        """
+        number, head = found.repository.id, self._heads[found.repository.id, branch].commit
+        with self._engine.connect() as reader:
+            if head is None or owing.elsewhere(reader, number, branch, head) is None:
+                return False
         with self._engine.begin() as tx:
+            newest.lock(tx, [(number, f"{HEADS}{branch}")])
+            before = owing.elsewhere(tx, number, branch, head)
+            if before is None:
+                return False
+            owing.owe(tx, found, branch, before=before, head=head, now=time.time())
+        full_name = found.repository.full_name
+        log.warning("reconcile.elsewhere", repository=full_name, branch=branch, head=head)
+        return True
+
+    def _owe(self, found: Included, branch: str, behind: Sequence[owing.Behind]) -> bool:
+        now, ref = time.time(), f"{HEADS}{branch}"
+        with self._engine.begin() as tx:
+            newest.lock(tx, [(found.repository.id, ref)])
             due = stragglers.due(tx, found.repository.id, branch, behind, now, self._seconds)
             if not due or owing.is_owed(tx, found.repository.id, branch):
                 return False
             stragglers.note_try(tx, due, now, self._seconds)
-            owing.owe(tx, found.repository, found.installation_id, branch, due[0], now=now)
+            before = due[0].folder.head_commit_id or ZERO_SHA
+            owing.owe(tx, found, branch, before=before, head=due[0].head, now=now)
         log.warning(
             "reconcile.behind",
             repository=found.repository.full_name,

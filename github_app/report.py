@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from github_app.branches import Cause
-from github_app.check_run import Action, CheckRun
+from github_app.check_run import COMPLETED, IN_PROGRESS, Action, CheckRun, Subject
 from github_app.events import PROMOTE_AGAIN
 from promotion.git_folder import GitFolder
+from promotion.markdown import escape
 from promotion.outcome import Conclusion, Outcome
 from promotion.plan import Decision
 from promotion.printable import printable
 from promotion.push import Push
 from promotion.workspace import Report
 
-SUMMARY_LIMIT = 65_000  # characters; GitHub's limit for a check run's summary is 65,535
+# GitHub takes 65,535 characters of a summary, and 65,535 bytes of UTF-8 (github/docs#35252).
+SUMMARY_LIMIT = 65_000  # bytes
+MOST_TITLE = 200  # characters
 # What its parts may take of that: each is cut line by line, never in the middle of one.
 TABLE_ROOM, STAYS_ROOM, BLIND_SPOTS_ROOM = 48_000, 10_000, 5_000
 WORST_FIRST = (
     Conclusion.FAILURE,
     Conclusion.TIMED_OUT,
     Conclusion.ACTION_REQUIRED,
-    Conclusion.SUCCESS,
+    Conclusion.CANCELLED,
     Conclusion.NEUTRAL,
+    Conclusion.SUCCESS,
     Conclusion.SKIPPED,
 )
-# Folders that stay where they were right to stay do not spoil a promotion.
-FINE = {Conclusion.SUCCESS, Conclusion.NEUTRAL, Conclusion.SKIPPED}
+# Nobody has to do anything: a Git folder is there, a later push superseded this one, or it is
+# left alone.
+FINE = {Conclusion.SUCCESS, Conclusion.CANCELLED, Conclusion.NEUTRAL, Conclusion.SKIPPED}
 CAUSES = {
     Cause.RECONCILE: (
         "This was found by comparing the branch on GitHub with the Git folders, not told by a push."
@@ -39,7 +44,7 @@ CAUSES = {
 AGAIN = Action("Promote again", "Bring the Git folders to this branch", PROMOTE_AGAIN)
 SIGNS = {
     Conclusion.SUCCESS: "✓",
-    Conclusion.NEUTRAL: "✓",
+    Conclusion.NEUTRAL: "?",
     Conclusion.SKIPPED: "-",
     Conclusion.ACTION_REQUIRED: "!",
     Conclusion.TIMED_OUT: "✗",
@@ -48,19 +53,14 @@ SIGNS = {
 }
 
 
-def check_name(workspace: str, tag: str | None = None) -> str:
-    """Return the name of a workspace's check run; a tag has one beside its branch's."""
-    return f"Brickpush / {workspace} / {tag}" if tag else f"Brickpush / {workspace}"
-
-
 def started(push: Push, workspace: str, decisions: Sequence[Decision]) -> CheckRun:
     """Return the check run of a promotion that begins."""
     moving = sum(decision.moves for decision in decisions)
     return CheckRun(
-        name=check_name(workspace, push.tag),
+        subject=Subject(push.ref, workspace),
         head_sha=push.after,
-        status="in_progress",
-        title=f"Updating {_folders(moving)} that follow {_name(push)}",
+        status=IN_PROGRESS,
+        title=f"Updating {_folders(moving)} that follow {_name(push)}"[:MOST_TITLE],
         summary=_stays(decisions) or "Every Git folder of this repository moves.",
     )
 
@@ -71,9 +71,9 @@ def finished(
     """Return the check run of a promotion that has ended; *details_url* leads to every line."""
     ended, rest = conclusion(report), _where(details_url)
     return CheckRun(
-        name=check_name(report.workspace, push.tag),
+        subject=Subject(push.ref, report.workspace),
         head_sha=push.after,
-        status="completed",
+        status=COMPLETED,
         conclusion=ended.value,
         title=title(push, report),
         summary="\n\n".join(part for part in (CAUSES.get(cause), summary(report, rest)) if part),
@@ -108,28 +108,42 @@ def given_up(reason: str) -> tuple[str, str]:
     summary = (
         f"**{escape(reason)}**\n\nNext step: correct this, then re-run this check, or push again."
     )
-    return "Not promoted: given up after several tries", summary[:SUMMARY_LIMIT]
+    return "Not promoted: given up after several tries", cut(summary, SUMMARY_LIMIT)
+
+
+def is_news(report: Report) -> bool:
+    """Say whether a report says more than that the push concerns nothing in the workspace."""
+    return bool(report.problem or report.outcomes or _blocked(report))
 
 
 def conclusion(report: Report) -> Conclusion:
-    """Return the worst of the outcomes; a stopped workspace is a failure."""
+    """Return the worst of the outcomes; a workspace that could not be read is a failure.
+
+    A success says that every Git folder that follows the pushed ref was read at the commit, or at
+    one that contains it. Folders that were left alone on purpose do not count.
+    """
     if report.problem:
         return Conclusion.FAILURE
-    if not report.outcomes:
-        return Conclusion.NEUTRAL
-    ended = {outcome.conclusion for outcome in report.outcomes}
-    worst = next(word for word in WORST_FIRST if word in ended)
-    return Conclusion.SUCCESS if worst in FINE else worst
+    ended = {outcome.conclusion for outcome in report.outcomes} - {Conclusion.SKIPPED}
+    worst = next((word for word in WORST_FIRST if word in ended), Conclusion.NEUTRAL)
+    return Conclusion.NEUTRAL if worst is Conclusion.SUCCESS and _blocked(report) else worst
 
 
 def title(push: Push, report: Report) -> str:
-    """Return the promotion in one line."""
+    """Return the promotion in one line; it counts only Git folders that were read at the commit."""
     if report.problem:
         return "Not promoted: the workspace could not be read"
-    if not report.outcomes:
-        return f"No Git folder moves for {_name(push)}"
-    fine = sum(outcome.conclusion in FINE for outcome in report.outcomes)
-    return f"{fine} of {_folders(len(report.outcomes))} at {push.after[:7]}"
+    followers = [each for each in report.outcomes if each.conclusion is not Conclusion.SKIPPED]
+    blocked = _blocked(report)
+    if not (followers or blocked):
+        return f"No Git folder moves for {_name(push)}"[:MOST_TITLE]
+    there = [each for each in followers if each.conclusion is Conclusion.SUCCESS]
+    newer = any(each.after != push.after for each in there)
+    counted = f"{len(there)} of {_folders(len(followers) + len(blocked))}"
+    at = f"at {push.after[:7]}{' or newer' if newer else ''}"
+    superseding = {each.after for each in followers if each.conclusion is Conclusion.CANCELLED}
+    by = f": superseded by {sorted(filter(None, superseding))[0][:7]}" if superseding else ""
+    return f"{counted} {at}{by}"
 
 
 def summary(report: Report, rest: str = ".") -> str:
@@ -140,15 +154,23 @@ def summary(report: Report, rest: str = ".") -> str:
     if report.problem:
         return f"**{escape(report.problem)}**\n\nNext step: {escape(report.next_step)}"
     sections = [_table(report, rest), _stays(report.decisions, rest), _blind_spots(report, rest)]
-    return "\n\n".join(section for section in sections if section)[:SUMMARY_LIMIT] or "Nothing."
+    whole = "\n\n".join(section for section in sections if section)
+    return cut(whole, SUMMARY_LIMIT) or "Nothing."
 
 
-def escape(text: str) -> str:
-    """Return hostile text (paths, branch names, other programs' words) as plain Markdown text."""
-    flat = printable(" ".join(text.split()))
-    plain = re.sub(r"([\\`*_{}\[\]<>#|~!@&])", r"\\\1", flat)
-    # GitHub makes links of addresses that stand anywhere in a text.
-    return re.sub(r"(?i)\bwww\.", r"www\\.", plain.replace("://", "\\://"))
+def shorter(run: CheckRun) -> Sequence[CheckRun]:
+    """Return what to write where GitHub does not take *run* as it is, the longest first."""
+    brief = "GitHub did not take the whole report."
+    if run.details_url:
+        brief += f" See [the details page]({run.details_url})."
+    plain = run.title.encode("ascii", "replace").decode()[:MOST_TITLE]
+    bare = replace(run, title=plain, summary="GitHub did not take the report.", details_url="")
+    return replace(run, summary=brief), replace(bare, actions=())
+
+
+def cut(text: str, room: int) -> str:
+    """Return as much of a text as fits into *room* bytes of UTF-8."""
+    return text.encode()[:room].decode(errors="ignore")
 
 
 def worst_first(report: Report) -> Sequence[Outcome]:
@@ -198,9 +220,9 @@ def _what_happened(outcome: Outcome) -> str:
 
 
 def _fitting(head: str, rows: Sequence[str], room: int, rest: str) -> str:
-    lines, length = [head], len(head)
+    lines, length = [head], len(head.encode())
     for place, row in enumerate(rows):
-        length += len(row) + 1
+        length += len(row.encode()) + 1
         if length > room:
             lines.append(f"\n… and {len(rows) - place} more{rest}")
             break
@@ -208,14 +230,25 @@ def _fitting(head: str, rows: Sequence[str], room: int, rest: str) -> str:
     return "\n".join(lines)
 
 
+def _blocked(report: Report) -> Sequence[Decision]:
+    """Return the followers that somebody must mend before they can move."""
+    return [decision for decision in report.decisions if decision.blocked]
+
+
 def _stays(decisions: Sequence[Decision], rest: str = ".") -> str:
-    staying = [decision for decision in decisions if not decision.moves]
+    # What somebody must mend comes first.
+    staying = sorted(
+        (each for each in decisions if not each.moves), key=lambda each: not each.blocked
+    )
     if not staying:
         return ""
     head = (
         f"{_folders(len(staying))} of this repository {'stays' if len(staying) == 1 else 'stay'}:\n"
     )
-    rows = [f"- {escape(each.folder.path)}: {escape(each.reason)}" for each in staying]
+    rows = [
+        f"- {'**!** ' if each.blocked else ''}{escape(each.folder.path)}: {escape(each.reason)}"
+        for each in staying
+    ]
     return _fitting(head, rows, STAYS_ROOM, rest)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from github_app.tables import branches, deliveries, outcomes, reports
+from github_app.tables import branches, check_runs, deliveries, outcomes, reports
 from promotion.push import ZERO_SHA
 
 ROW_DAYS = 90.0
@@ -44,6 +44,9 @@ def forget(engine: sa.Engine, *, now: float, keep: Keep) -> None:
     _repeat(engine, sa.delete(deliveries).where(old_deliveries))
     _repeat(engine, sa.delete(outcomes).where(_first(outcomes.c.id, outcomes.c.at < before)))
     _repeat(engine, sa.delete(reports).where(_first(reports.c.id, reports.c.at < before)))
+    place = sa.tuple_(*check_runs.primary_key.columns)
+    old_runs = sa.select(*check_runs.primary_key.columns).where(check_runs.c.at < before)
+    _repeat(engine, sa.delete(check_runs).where(place.in_(old_runs.limit(ROWS_PER_TRANSACTION))))
     # A branch that is no more on GitHub, and owes nothing; who pushes it again begins it anew.
     gone = (branches.c.after == ZERO_SHA, branches.c.newest == branches.c.promoted)
     with engine.begin() as tx:

@@ -61,8 +61,12 @@ class RowLease:
     def start(self) -> None:
         """Take the lease: before anything is claimed under its id."""
         sent = time.monotonic()
-        with self._engine.begin() as tx:
-            tx.execute(_INSERT, {"id": self.executor_id, "ttl": self.ttl})
+        try:
+            with self._engine.begin() as tx:
+                tx.execute(_INSERT, {"id": self.executor_id, "ttl": self.ttl})
+        except sa.exc.SQLAlchemyError:
+            self._engine.dispose()
+            raise
         self._safe_until = sent + self.ttl
         self._renewals.start()
 

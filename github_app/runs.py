@@ -13,10 +13,11 @@ from contextlib import contextmanager, nullcontext
 import sqlalchemy as sa
 import structlog
 
-from github_app import branches, claims
+from github_app import branches, claims, hints
 from github_app.branches import BranchPush
 from github_app.claims import MOST_STARTS, Claim
 from github_app.github_limits import LimitedError
+from github_app.hints import GoneError
 from github_app.metrics import Metrics
 from promotion.errors import PromotionError
 
@@ -112,6 +113,9 @@ class Runs:
         except LimitedError as exc:
             log.warning("promotion put off", seconds=round(exc.retry_after), **_names(pushed))
             self._put_off(held, pushed, exc.retry_after)
+        except GoneError as exc:
+            log.warning("promotion stopped", reason=str(exc), **_names(pushed))
+            self._stop(held, pushed, exc)
         except Exception as exc:  # whatever it was, the branch is let go and stays owed
             log.warning("promotion failed", error=str(exc), exc_info=True, **_names(pushed))
             self._release(held, pushed, _reason(exc))
@@ -123,6 +127,16 @@ class Runs:
             finished = claims.finish(tx, held, seq=pushed.seq)
         if finished:
             self._metrics.ran("finished", seconds=time.time() - pushed.received_at)
+
+    def _stop(self, held: Claim, pushed: BranchPush, gone: GoneError) -> None:
+        """Let the branch go for good, and have its open check runs say why."""
+        with self._transaction() as tx:
+            stopped = claims.finish(tx, held, seq=pushed.seq)
+            if stopped:
+                self._on_given_up(tx, pushed, str(gone))
+                hints.stop(tx, pushed, gone)
+        if stopped:
+            self._metrics.ran("stopped")
 
     def _put_off(self, held: Claim, pushed: BranchPush, seconds: float) -> None:
         not_before = time.time() + seconds

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from github_app.admission import Admission
 from github_app.app_keys import private_keys
+from github_app.check_run_records import CheckRunRecords
 from github_app.commit_reports import CommitReports
 from github_app.deployments import Deployments
 from github_app.details_link import Links
@@ -22,7 +23,7 @@ from github_app.permitted import Permitted
 from github_app.promoter import Promoter, Target
 from github_app.settings import Settings, WorkspaceSettings
 from github_app.sign_in import identity_of
-from github_app.slot_lease import SlotLease
+from github_app.slots import refuse_two_minds, service_slots
 from promotion.clock import SystemClock
 from promotion.databricks import Databricks
 from promotion.entra import Entra
@@ -44,6 +45,8 @@ def build_promoter(
 ) -> Promoter:
     """Return what carries out the promotions that *settings* describe."""
     held = lease or OnlyWorker()
+    refuse_two_minds(settings.workspaces)
+    slots = service_slots(tables, held)
     targets = [
         Target(
             open_workspace(
@@ -51,7 +54,7 @@ def build_promoter(
                 workspace,
                 session,
                 FolderMemory(tables, name),
-                keeper=_keepers(workspace, tables, held),
+                slots.of(workspace),
             ),
             workspace.git_credential == "app",
             workspace.deployments,
@@ -64,20 +67,11 @@ def build_promoter(
         app,
         targets,
         Ledger(tables, metrics, held),
-        CommitReports(permitted),
+        CommitReports(CheckRunRecords(tables), permitted),
         Deployments(permitted),
         links,
+        always_report=settings.github.check_runs == "always",
     )
-
-
-def _keepers(settings: WorkspaceSettings, tables: sa.Engine, lease: Lease) -> Keepers | None:
-    """Return who keeps the principal's credential slots: the database, where workers share it."""
-    if tables.dialect.name == "sqlite":
-        return None
-    # Two names may mean one workspace, and a machine's own identity has no client_id.
-    principal = settings.entra.client_id or settings.entra.credential
-    slot = f"{settings.host.casefold()} {principal}"
-    return lambda provider: SlotLease(tables, f"{slot} {provider}", lease.executor_id)
 
 
 def open_app(

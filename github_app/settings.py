@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -50,9 +51,15 @@ AZURE_NAMES = (
     "AZURE_DATABRICKS_WORKSPACE_INSTANCE_NAME",
 )
 
+_VISIBLE = re.compile(r"[!-~]+")
+
 
 def _origin(url: str) -> str:
     """Return *url* without a path, or raise: tokens go there, so it must be https."""
+    url = url.strip()
+    # Before it is parsed: urlsplit drops line breaks, and programs differ in what a backslash is.
+    if not _VISIBLE.fullmatch(url) or "\\" in url:
+        raise ValueError("holds a character that no address has")
     split = urlsplit(url if "://" in url else f"https://{url}")
     if split.username or split.password:
         raise ValueError("must not hold a user name or a password")
@@ -83,6 +90,8 @@ class GitHubSettings(Section):
     allowed_owners: tuple[str, ...] = ()  # accounts that may use this service; empty: all
     delivery_log_seconds: float = Field(300, gt=0)  # between looks for missed deliveries
     write_seconds: float = Field(WRITE_SECONDS, ge=0)  # between check runs that can wait
+    # Whether a push that moves nothing in a workspace gets a (neutral) check run there, too.
+    check_runs: Literal["where-followed", "always"] = "where-followed"
 
 
 class EntraSettings(Section):

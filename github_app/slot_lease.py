@@ -11,14 +11,14 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 import structlog
 
 from github_app.lease import LeaseLostError
-from promotion.slot_keeper import Stored
+from promotion.slot_keeper import FOREVER, Patience, Stored, Waiting
 
 POLL_SECONDS = 0.1
 AWAY_SECONDS = 0.5  # between tries to give something back while the database is away
@@ -32,10 +32,10 @@ _QUEUE = sa.text("""
     insert into slot_tickets (ticket, slot, holder, worker)
     values (:ticket, :slot, :holder, :worker)""")
 _OLDER = sa.text("""
-    select exists (
-        select 1 from slot_tickets older
+    select (
+        select min(older.holder) from slot_tickets older
         where older.slot = mine.slot and older.number < mine.number
-          and older.holder <> mine.holder) as waits
+          and older.holder <> mine.holder) as other
     from slot_tickets mine where mine.ticket = :ticket""")
 _LEAVE = sa.text("delete from slot_tickets where ticket = :ticket")
 _BEGIN = sa.text("""
@@ -61,16 +61,19 @@ class SlotLease:
 
     engine: sa.Engine
     slot: str  # workspace, principal and provider
-    worker: str
+    worker: str  # whose lease it hangs on: a worker's, or a command's own
+    looking: Callable[[], None] = lambda: None  # done at each look, while we wait
     _storing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextlib.contextmanager
-    def held_by(self, holder: str) -> Iterator[None]:
+    def held_by(self, holder: str, patience: Patience = FOREVER) -> Iterator[None]:
         """Wait for the slot in order of coming, and hold it."""
-        ticket = uuid.uuid4().hex
+        ticket, waiting = uuid.uuid4().hex, Waiting(patience)
         try:
             self._queue(ticket, holder)
-            while self._waits(ticket):
+            while (other := self._in_the_way(ticket)) is not None:
+                waiting.goes_on(other)
+                self.looking()
                 time.sleep(POLL_SECONDS)
             yield
         finally:
@@ -124,12 +127,14 @@ class SlotLease:
             tx.execute(_LOCK, {"slot": self.slot})
             tx.execute(_QUEUE, values)
 
-    def _waits(self, ticket: str) -> bool:
+    def _in_the_way(self, ticket: str) -> str | None:
+        """Return another holder who came before this ticket, None where there is none."""
         with self.engine.connect() as reader:
             row = reader.execute(_OLDER, {"ticket": ticket}).one_or_none()
         if row is None:
             raise self._lost()
-        return bool(row.waits)
+        other: str | None = row.other
+        return other
 
     def _change(self, statement: sa.TextClause) -> bool:
         with self.engine.begin() as tx:

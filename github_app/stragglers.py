@@ -10,18 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
+from github_app.newest import FAILED
 from github_app.owing import Behind
 from github_app.tables import branches, outcomes, stragglers
-from promotion.outcome import Conclusion
 from promotion.push import HEADS
 
 MOST_SECONDS = 6 * 3600.0
-FAILED = (
-    Conclusion.FAILURE.value,
-    Conclusion.ACTION_REQUIRED.value,
-    Conclusion.TIMED_OUT.value,
-    Conclusion.CANCELLED.value,
-)
 
 
 def due(

@@ -27,7 +27,9 @@ deliveries = sa.Table(
     sa.Column("received_at", sa.Double, nullable=False),
     sa.Column("payload", sa.LargeBinary),  # null once GitHub no longer redelivers it
     sa.Column("note", sa.Text),  # why nothing moves, where that is known at once
+    sa.Column("digest", sa.Text),  # SHA-256 of the body as it came: what was signed
     sa.Index("deliveries_of_a_branch", "repository_id", "ref", "seq"),
+    sa.Index("deliveries_by_digest", "digest"),
     sa.Index("deliveries_by_age", "received_at"),
     sqlite_autoincrement=True,  # a seq is never given twice, also after the newest row is deleted
 )
@@ -52,6 +54,7 @@ branches = sa.Table(
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),  # of that run
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),  # failed, in a row
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
+    sa.Column("hint", sa.Text),  # what an event says has ended it; GitHub is asked before it does
     sa.Index(
         "branches_owed",
         "newest",
@@ -83,7 +86,7 @@ outcomes = sa.Table(
     sa.Index("outcomes_by_age", "at"),
 )
 
-# What a promotion in one workspace tells besides the outcomes of what it moved.
+# What was reported of a commit, for one branch or tag in one workspace; a Re-run replaces it.
 reports = sa.Table(
     "reports",
     metadata,
@@ -99,7 +102,11 @@ reports = sa.Table(
     sa.Column("stays", sa.LargeBinary, nullable=False),  # packed: id, path, reason
     sa.Column("blind_spots", sa.LargeBinary, nullable=False),  # packed: path, reason
     sa.Column("at", sa.Double, nullable=False),
+    sa.Column("public_id", sa.Text),  # random: names the page of details
+    sa.Column("link_digest", sa.Text),  # of the key that opens that page; null: it has no link
     sa.UniqueConstraint("seq", "workspace", name="one_report_per_workspace"),
+    sa.Index("reports_by_public_id", "public_id", unique=True),
+    sa.Index("reports_of_a_commit", "repository_id", "after", "ref", "workspace"),
     sa.Index("reports_of_a_branch", "repository_id", "ref", "seq"),
     sa.Index("reports_by_age", "at"),
 )
@@ -136,8 +143,24 @@ repository_names = sa.Table(
     sa.Column("at", sa.Double, nullable=False),  # when it was last seen under it
 )
 
-# Check runs to write at leisure: pushes that were overtaken, runs that were given up; and the ends
-# of deployments that GitHub did not take at once.
+# Every check run of ours, as it was written last. GitHub's own list can lag behind.
+check_runs = sa.Table(
+    "check_runs",
+    metadata,
+    sa.Column("repository_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("head_sha", sa.Text, primary_key=True),
+    sa.Column("ref", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, primary_key=True),  # empty: one for all workspaces
+    sa.Column("check_run_id", sa.BigInteger),  # null: GitHub was asked to make one
+    sa.Column("conclusion", sa.Text),  # null while it is in progress
+    # Whether GitHub may have made one more, whose id never came.
+    sa.Column("doubtful", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Index("check_runs_by_age", "at"),
+)
+
+# Check runs to write at leisure: superseded pushes, runs that were given up; and the ends of
+# deployments that GitHub did not take at once.
 late_checks = sa.Table(
     "late_checks",
     metadata,
@@ -147,18 +170,22 @@ late_checks = sa.Table(
     sa.Column("installation_id", sa.BigInteger),
     sa.Column("ref", sa.Text, nullable=False),
     sa.Column("head_sha", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),  # empty: all that the branch's promotions wrote
+    # "one" workspace's, "each" one's that the promotion moved, one for "all", or a "deployment"
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False, server_default=""),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("conclusion", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("summary", sa.Text, nullable=False),
     sa.Column("details_url", sa.Text, nullable=False, server_default=""),
-    sa.Column("run", sa.BigInteger),  # of a deployment: the seq of its promotion
+    sa.Column("run", sa.BigInteger),  # the seq of the promotion that it tells of
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
     sa.Column("taken_by", sa.Text),  # the worker that writes it now
-    sa.UniqueConstraint("repository_id", "head_sha", "name", name="one_late_check_per_name"),
+    sa.UniqueConstraint(
+        "repository_id", "head_sha", "ref", "scope", "workspace", name="one_late_check_per_subject"
+    ),
 )
 
 # When each periodic work was last begun, and last asked for: one process does it, whoever is first.

@@ -27,6 +27,13 @@ _LIVE = sa.text("select id from workers")
 _LOCK = sa.select(sa.func.pg_try_advisory_xact_lock(_ONE_AT_A_TIME))
 
 
+def end_leases(engine: sa.Engine, *, ttl: float) -> None:
+    """End the leases that ran out, and with them what hangs on them: tickets for slots."""
+    with engine.begin() as tx:
+        for worker in tx.execute(_END, {"ttl": ttl}).scalars():
+            log.warning("worker is gone", worker=worker)
+
+
 @dataclass(frozen=True)
 class Taken:
     """A run that some worker has begun."""
@@ -84,9 +91,7 @@ class TakeOver:
 
     def look(self) -> None:
         """Look once; a crash between the two transactions is made good by the next look."""
-        with self._engine.begin() as tx:
-            for worker in tx.execute(_END, {"ttl": self._ttl}).scalars():
-                log.warning("worker is gone", worker=worker)
+        end_leases(self._engine, ttl=self._ttl)
         with self._engine.begin() as tx:
             # To resume does not ask who has the run by now, so two must not do it at once.
             if tx.execute(_LOCK).scalar():

@@ -12,11 +12,17 @@ from hooks.clock import Clock
 from hooks.conclusion import conclude
 from hooks.git import Git
 from hooks.intent import Intent
-from hooks.local_promotion import Run
 from hooks.proof import Arrival, Proof, Witness
+from hooks.pushed_repository import (
+    PushedRepository,
+    names_of,
+    one_of_several,
+    pushed_repository,
+)
 from hooks.record import Record
 from hooks.result import State, repository_name, workspace_as_json
 from hooks.results import Results
+from hooks.run import Run
 from hooks.single_flight import flight_lock, wait_for
 from promotion.ancestry import Ancestry, Compare
 from promotion.push import ZERO_SHA, Push
@@ -33,7 +39,13 @@ class Promote(Protocol):
     """Carry out a promotion: `hooks.local_promotion.promote_pushed`."""
 
     def __call__(
-        self, push: Push, *, url: str, environ: Mapping[str, str], contains: Compare
+        self,
+        push: Push,
+        *,
+        url: str,
+        environ: Mapping[str, str],
+        contains: Compare,
+        repository: PushedRepository,
     ) -> Run: ...
 
 
@@ -138,14 +150,34 @@ class AfterPush:
                     _end_without(record, proof)
                     return
             record.change(state=State.RUNNING, message="promoting")
-            run = self.promote(
-                push, url=self.intent.url, environ=self.environ, contains=self._contains
-            )
+            run = self._promote_where_it_is(push)
             state, message, next_step = conclude(run, push)
             if state is State.DONE or awake.slept() - slept <= SLEPT_SECONDS:
                 break
         reports = [workspace_as_json(report) for report in run.reports]
         record.end(state, message, next_step, workspaces=reports, identity=run.identity)
+
+    def _promote_where_it_is(self, push: Push) -> Run:
+        """Promote in every repository that has the commit; a mirror may pass it on in a moment."""
+        for pause in LOOKS:
+            self.clock.sleep(pause)
+            repository = self._repository(push)
+            run = self.promote(
+                push,
+                url=self.intent.url,
+                environ=self.environ,
+                contains=self._contains,
+                repository=repository,
+            )
+            if not repository.behind or any(report.decisions for report in run.reports):
+                break
+        return run
+
+    def _repository(self, push: Push) -> PushedRepository:
+        url, remote = self.intent.url, self.intent.remote
+        if apart := one_of_several(self.git, url=url, remote=remote):
+            return PushedRepository(names_of(url, self.git), apart=apart)
+        return pushed_repository(self.git, url=url, remote=remote, ref=push.ref, after=push.after)
 
     def _push(self, record: Record) -> Push:
         ref, after = record.result.ref, record.result.after

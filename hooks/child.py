@@ -14,14 +14,15 @@ from hooks.after_push import BY_HAND, AfterPush
 from hooks.clock import SystemClock
 from hooks.git import Git
 from hooks.intent import Intent, read_intent
+from hooks.known_secrets import hide
 from hooks.local_promotion import promote_pushed
 from hooks.promote_after_push import URL_VARIABLE
-from hooks.proof import Witness
+from hooks.proof import Tracking, Witness
 from hooks.record import Record, keep_notice
 from hooks.result import State
 from hooks.results import Results
 from promotion.errors import PromotionError
-from promotion.redact import redact
+from promotion.repository_url import repository_key
 
 LOG_BYTES = 1_000_000
 log = logging.getLogger("hooks.child")
@@ -68,8 +69,18 @@ def prepare(intent: Intent, environ: Mapping[str, str], results: Results) -> Aft
     remote = url if intent.by_url else intent.remote
     # A remote may be read and written at different places; what counts is where the push went.
     address = remote if intent.by_url or git.fetch_url(remote) == url else url
-    witness = Witness(git, remote=remote, address=address, before=intent.before)
+    tracking = how_tracked(git, remote, url)
+    witness = Witness(git, remote=remote, address=address, before=intent.before, tracking=tracking)
     return AfterPush(intent, git, witness, results, own, SystemClock(), promote_pushed)
+
+
+def how_tracked(git: Git, remote: str, url: str) -> Tracking:
+    """Return what the tracking refs of a remote tell about a push to one of its URLs."""
+    if len(git.push_urls(remote)) > 1:
+        return Tracking.NEITHER
+    fetched, key = git.fetch_url(remote), repository_key(url)
+    one = fetched == url or (key is not None and repository_key(fetched) == key)
+    return Tracking.BOTH if one else Tracking.PUSH
 
 
 def keep_traceback(directory: Path) -> None:
@@ -81,7 +92,7 @@ def keep_traceback(directory: Path) -> None:
         handler = RotatingFileHandler(directory / "child.log", maxBytes=LOG_BYTES, backupCount=1)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         log.addHandler(handler)
-        log.error("%s", redact(traceback.format_exc()))
+        log.error("%s", hide(traceback.format_exc()))
         log.removeHandler(handler)
         handler.close()
 

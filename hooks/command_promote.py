@@ -11,20 +11,22 @@ from pathlib import Path
 
 import click
 
-from hooks.conclusion import conclude
+from hooks.conclusion import conclude, only_blocked
 from hooks.exit_code import ExitCode
 from hooks.git import Git
 from hooks.job_summary import run_as_json, write_job_summary
-from hooks.local_promotion import Entrances, Run, enter, preview, promote_everywhere
+from hooks.known_secrets import shown
+from hooks.local_promotion import Entrances, enter, preview, promote_everywhere
 from hooks.notify import notify
+from hooks.own_variables import own_variables
 from hooks.presentation import open_console, show_run, summary, symbol
 from hooks.progress_display import progress_display
 from hooks.pushed_commit import UNKNOWN, PushedCommit, commit_of_clone, commit_of_url
 from hooks.result import Result, repository_name, without_password, workspace_as_json
 from hooks.results import Results, new_key, state_directory
-from hooks.scouting import scout
+from hooks.run import Run
+from hooks.scouting import Scouted, scout
 from hooks.settings import load_settings
-from promotion.printable import printable
 from promotion.push import Push
 
 
@@ -41,7 +43,7 @@ class Request:
 
 def promote(request: Request, environ: Mapping[str, str]) -> ExitCode:
     """Carry out the request and show how it ended; raises PromotionError before it begins."""
-    started = time.time()
+    started, environ = time.time(), own_variables(environ)
     settings = load_settings(environ)
     git = Git(Path.cwd(), environ)
     if request.url:
@@ -53,33 +55,38 @@ def promote(request: Request, environ: Mapping[str, str]) -> ExitCode:
     _introduce(entrances, pushed)
     if request.dry_run:
         push = pushed.push()
-        run = preview(entrances, push, pushed.url)
+        run = preview(entrances, push, pushed.repository)
     else:
         push, run = _carry_out(entrances, pushed, git)
         _remember(run, pushed, push, started, environ)
     _show(run, push, request, environ)
     if settings.notify and not request.dry_run:
         notify(f"{push.repository} {pushed.branch}", summary(run), environ)
-    return exit_code(run)
+    return exit_code(run, push)
 
 
-def exit_code(run: Run) -> ExitCode:
+def exit_code(run: Run, push: Push) -> ExitCode:
     """Return the exit code of a run: what kept us out counts more than what failed inside."""
     if run.problem:
         return ExitCode.CONFIGURATION
-    return ExitCode.FAILED if run.failed else ExitCode.DONE
+    return ExitCode.FAILED if run.failed or only_blocked(run, push) else ExitCode.DONE
 
 
 def _carry_out(entrances: Entrances, pushed: PushedCommit, git: Git) -> tuple[Push, Run]:
     with progress_display(sys.stderr, f"Promoting {pushed.branch}") as progress:
-        push, scouted = pushed.push(), None
+        push, scouted = pushed.push(), Scouted()
         if pushed.after == UNKNOWN:
-            scouted = scout(entrances, push, {pushed.key})
-            push = pushed.push(scouted.head) if scouted else push
+            scouted = scout(entrances, push, pushed.repository.keys)
+            push = pushed.push(scouted.head)
         run = promote_everywhere(
-            entrances, push, pushed.url, contains=git.ancestry, progress=progress
+            entrances,
+            push,
+            pushed.repository,
+            contains=git.ancestry,
+            progress=progress,
+            tried=scouted.tried,
         )
-        return push, scouted.told_in_run(run) if scouted else run
+        return push, run
 
 
 def _introduce(entrances: Entrances, pushed: PushedCommit) -> None:
@@ -93,7 +100,7 @@ def _introduce(entrances: Entrances, pushed: PushedCommit) -> None:
 def _say(words: str) -> None:
     if words:
         console = open_console(sys.stderr)
-        console.print(f"{symbol(console, '->')} {printable(words)}", style="dim", soft_wrap=True)
+        console.print(f"{symbol(console, '->')} {shown(words)}", style="dim", soft_wrap=True)
 
 
 def _show(run: Run, push: Push, request: Request, environ: Mapping[str, str]) -> None:

@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from hooks.local_promotion import FAILED, Run
+from collections.abc import Iterator
+
 from hooks.result import State
+from hooks.run import FAILED, Run
+from hooks.tally import Tally, count, git_folders
+from promotion.outcome import Conclusion, Outcome
 from promotion.push import Push
 
 
 def conclude(run: Run, push: Push) -> tuple[State, str, str]:
     """Return how a run ended, in one line, and what a person can do about it."""
     outcomes = [outcome for report in run.reports for outcome in report.outcomes]
-    failed = [outcome for outcome in outcomes if outcome.conclusion in FAILED]
     stopped = [report for report in run.reports if report.problem]
-    stays = sum(not each.moves for report in run.reports for each in report.decisions)
-    words = [f"{len(outcomes) - len(failed)} of {_folders(len(outcomes))} promoted"]
-    if not outcomes:
-        words = [f"no Git folder had to move{f' ({stays} stay)' if stays else ''}"]
-    words += [f"{outcome.folder.path}: {outcome.reason}" for outcome in failed[:1]]
+    tally = count(run)
+    words = [*_counts(run, tally), *_reasons(run, outcomes)]
     words += [f"{report.workspace}: {report.problem}" for report in stopped[:1]]
-    steps = [*(outcome.next_step for outcome in failed), *(each.next_step for each in stopped)]
-    step = run.next_step or next((step for step in steps if step), "")
     if run.problem:
-        words = [run.problem] if not outcomes else [*words, run.problem]
+        words = [*words, run.problem] if tally.followers else [run.problem]
+    steps = [run.next_step, *(outcome.next_step for outcome in outcomes)]
+    steps += [report.next_step for report in stopped]
+    step = next((step for step in steps if step), "")
     if run.needs_login:
         return State.NEEDS_LOGIN, "; ".join(words), step or "run `git promote login`"
-    if run.problem or failed or stopped:
+    if run.problem or run.failed or only_blocked(run, push):
         return State.FAILED, "; ".join(words), step or "correct this, then run `git promote`"
-    return State.DONE, f"{push.branch} at {push.after[:7]}: {'; '.join(words)}", step
+    told = f"{push.branch} at {push.after[:7]}: {'; '.join(words)}"
+    if tally.not_known:
+        return State.UNKNOWN, told, step
+    return (State.SUPERSEDED if tally.superseded else State.DONE), told, step
 
 
-def _folders(count: int) -> str:
-    return "1 Git folder" if count == 1 else f"{count} Git folders"
+def only_blocked(run: Run, push: Push) -> bool:
+    """Tell whether something keeps each of the Git folders that follow the branch from moving."""
+    decisions = [decision for report in run.reports for decision in report.decisions]
+    followers = [each for each in decisions if each.blocked or each.folder.branch == push.branch]
+    return bool(followers) and all(each.blocked for each in followers)
+
+
+def _counts(run: Run, tally: Tally) -> Iterator[str]:
+    if tally.followers:
+        yield f"{tally.promoted} of {git_folders(tally.followers)} promoted"
+    elif run.note:
+        yield run.note
+    else:
+        left = f" ({tally.unchanged} left unchanged)" if tally.unchanged else ""
+        yield f"no Git folder had to move{left}"
+    others = {
+        "superseded": tally.superseded,
+        "not known": tally.not_known,
+        "blocked": tally.blocked,
+    }
+    yield from (f"{number} {word}" for word, number in others.items() if number)
+
+
+def _reasons(run: Run, outcomes: list[Outcome]) -> Iterator[str]:
+    """Yield why, for the first Git folder of each kind that is not where it should be."""
+    for kind in (FAILED, {Conclusion.NEUTRAL}, {Conclusion.CANCELLED}):
+        told = [outcome for outcome in outcomes if outcome.conclusion in kind]
+        yield from (f"{outcome.folder.path}: {outcome.reason}" for outcome in told[:1])
+    blocked = [each for report in run.reports for each in report.decisions if each.blocked]
+    yield from (f"{decision.folder.path}: {decision.reason}" for decision in blocked[:1])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +11,21 @@ from hooks.identity.candidates import Candidate, candidates
 from hooks.identity.clouds import ca_path
 from hooks.identity.connection import Connection
 from hooks.install import installed
-from hooks.pushed_commit import commit_of_clone
+from hooks.own_variables import own_variables
+from hooks.pushed_commit import PushedCommit, commit_of_clone
+from hooks.pushed_repository import in_words
+from hooks.run import Run
 from hooks.settings import load_settings, settings_path
+from hooks.verdict import hosts_of, judged
 from promotion.databricks import Databricks
 from promotion.discovery import survey
 from promotion.errors import ApiError, PromotionError
 from promotion.failures import explain
+from promotion.git_folder import GitFolder
 from promotion.http import Http, open_session
+from promotion.plan import Mapped, plan
 from promotion.repository_url import RepositoryKey, repository_key
+from promotion.workspace import Report
 
 
 @dataclass(frozen=True)
@@ -34,27 +40,44 @@ class Check:
 def examine(environ: Mapping[str, str], directory: Path, chosen: str = "") -> Iterator[Check]:
     """Yield every check as it is done; what depends on a broken link is left out."""
     try:
+        environ = own_variables(environ)
+    except PromotionError as exc:
+        yield Check(False, str(exc))
+        return
+    try:
         settings = load_settings(environ)
     except PromotionError as exc:
         yield Check(False, str(exc), "correct the file")
         return
     path = settings_path()
     yield Check(True, f"settings: {path}" if path.exists() else f"settings: no {path}, as is usual")
-    key: RepositoryKey | None = None
     git = GitSettings(directory, environ)
-    yield from _repository(git)
-    with contextlib.suppress(PromotionError):
-        key = commit_of_clone(git).key
+    pushed = _pushed(git)
+    yield from _repository(git, pushed)
     try:
         found = candidates(environ, settings, chosen)
     except PromotionError as exc:
         yield Check(False, str(exc))
         return
+    keys = pushed.repository.keys if isinstance(pushed, PushedCommit) else ()
+    folders: list[GitFolder] = []
+    broken = False
     for candidate in found:
-        yield from _workspace(candidate, environ, key)
+        for check in _workspace(candidate, environ, keys, folders):
+            broken = broken or check.holds is False
+            yield check
+    if isinstance(pushed, PushedCommit) and not broken:
+        yield from _followed(pushed, folders)
 
 
-def _repository(git: GitSettings) -> Iterator[Check]:
+def _pushed(git: GitSettings) -> PushedCommit | PromotionError:
+    try:
+        return commit_of_clone(git)
+    except PromotionError as exc:
+        return exc
+
+
+def _repository(git: GitSettings, pushed: PushedCommit | PromotionError) -> Iterator[Check]:
     try:
         major, minor = git.version()
     except PromotionError as exc:
@@ -64,13 +87,12 @@ def _repository(git: GitSettings) -> Iterator[Check]:
     if git.top_level() is None:
         yield Check(None, "repository: none here, so --url and --branch are needed")
         return
-    try:
-        pushed = commit_of_clone(git)
-    except PromotionError as exc:
-        yield Check(False, f"repository: {exc}")
+    if isinstance(pushed, PromotionError):
+        yield Check(False, f"repository: {pushed}")
     else:
-        words = f"{pushed.key.full_name}, {pushed.branch} at {pushed.after[:7]}"
-        yield Check(True, f"repository: {words}")
+        where = in_words(pushed.repository.keys)
+        words = f"{pushed.key.full_name}, {pushed.branch} at {pushed.after[:7]} ({where})"
+        yield Check(not pushed.repository.behind or None, f"repository: {words}", pushed.note)
     if installed(git):
         yield Check(True, "after a push: promotes by git's own hook")
     else:
@@ -78,7 +100,10 @@ def _repository(git: GitSettings) -> Iterator[Check]:
 
 
 def _workspace(
-    candidate: Candidate, environ: Mapping[str, str], key: RepositoryKey | None
+    candidate: Candidate,
+    environ: Mapping[str, str],
+    keys: Sequence[RepositoryKey],
+    folders: list[GitFolder],
 ) -> Iterator[Check]:
     name = candidate.name
     try:
@@ -94,7 +119,7 @@ def _workspace(
         authorization=connection.authorization,
     )
     try:
-        yield from _inside(connection, http, key)
+        yield from _inside(connection, http, keys, folders)
     except ApiError as exc:
         failure = explain(exc)
         yield Check(False, f"{name}: {failure.reason}", failure.next_step)
@@ -102,7 +127,10 @@ def _workspace(
         yield Check(False, f"{name}: {exc}", "check the network between here and the workspace")
 
 
-def _inside(connection: Connection, http: Http, key: RepositoryKey | None) -> Iterator[Check]:
+def _inside(
+    connection: Connection, http: Http, keys: Sequence[RepositoryKey], folders: list[GitFolder]
+) -> Iterator[Check]:
+    """Yield the checks of one workspace, and add what Git folders it has to *folders*."""
     name, databricks = connection.name, Databricks(http)
     credentials = databricks.list_git_credentials()
     if credentials:
@@ -112,8 +140,9 @@ def _inside(connection: Connection, http: Http, key: RepositoryKey | None) -> It
         step = "add one in Databricks under Settings > Linked accounts, for private repositories"
         yield Check(None, f"{name}: no Git credential is stored", step)
     seen = survey(databricks, connection.roots)
-    ours = [folder for folder in seen.folders if key and repository_key(folder.url) == key]
-    told = f", {len(ours)} of {key.full_name}" if key else ""
+    folders += seen.folders
+    ours = [folder for folder in seen.folders if repository_key(folder.url) in keys]
+    told = f", {len(ours)} of {keys[0].full_name}" if keys else ""
     yield Check(bool(seen.folders) or None, f"{name}: {len(seen.folders)} Git folders{told}")
     for folder in ours:
         if not folder.manageable:
@@ -121,3 +150,14 @@ def _inside(connection: Connection, http: Http, key: RepositoryKey | None) -> It
             yield Check(False, f"{name}: {folder.path} may not be managed", step)
     for blind in seen.blind_spots:
         yield Check(None, f"{name}: {blind.path} could not be seen: {blind.reason}")
+
+
+def _followed(pushed: PushedCommit, folders: Sequence[GitFolder]) -> Iterator[Check]:
+    """Say so where no Git folder of any workspace follows the branch."""
+    decisions = tuple(plan(pushed.push(), Mapped(pushed.repository.keys), folders))
+    found = Run("", (Report("", "", decisions),), hosts=hosts_of(folders))
+    run = judged(found, pushed.push(), pushed.repository)
+    if run.problem:
+        yield Check(False, run.problem, run.next_step)
+    elif run.note:
+        yield Check(None, run.note)

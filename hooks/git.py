@@ -37,6 +37,11 @@ class Git:
         self.directory = directory
         self._environ = {**environ, **UNATTENDED}
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What git and the programs that it would run are given: nobody is there to answer."""
+        return self._environ
+
     def remotes(self) -> list[str]:
         """Return the names of the configured remotes."""
         return self._text("remote").splitlines()
@@ -45,9 +50,14 @@ class Git:
         """Return the URL that a push to the remote goes to, or None without such a remote."""
         return self._answer("remote", "get-url", "--push", "--", name)
 
+    def push_urls(self, name: str) -> list[str]:
+        """Return every URL that a push to the remote goes to; none without such a remote."""
+        answer = self._run("remote", "get-url", "--push", "--all", "--", name)
+        return answer.stdout.splitlines() if answer.returncode == 0 else []
+
     def fetch_url(self, name: str) -> str | None:
-        """Return the URL that the remote is read from."""
-        return self._answer("remote", "get-url", "--", name)
+        """Return the URL that a remote, given by its name or its URL, is read from."""
+        return self._answer("ls-remote", "--get-url", "--", name)
 
     def current_branch(self) -> str | None:
         """Return the checked-out branch, or None on a detached HEAD."""
@@ -101,8 +111,17 @@ class Git:
         return {0: True, 1: False}.get(answer.returncode)
 
     def ancestry(self, head: str, commit: str) -> Ancestry:
-        """Tell how *head* stands to *commit*, by what this clone has."""
-        return Ancestry.of(self.is_ancestor(commit, head))
+        """Tell how *head* stands to *commit*, by what this clone has; a shallow one lacks links."""
+        try:
+            ancestry = Ancestry.of(self.is_ancestor(commit, head))
+            if ancestry is Ancestry.LACKS and self._is_shallow():
+                return Ancestry.UNKNOWN
+        except GitError:
+            return Ancestry.UNKNOWN
+        return ancestry
+
+    def _is_shallow(self) -> bool:
+        return self._answer("rev-parse", "--is-shallow-repository") == "true"
 
     def config(self, name: str) -> str | None:
         """Return a configured value, or None."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hooks.local_promotion import Run
+from hooks.known_secrets import hide, hide_within
 from hooks.presentation import SYMBOLS, lines, summary, title
 from hooks.result import workspace_as_json
-from promotion.printable import printable
+from hooks.run import Run
+from promotion.markdown import escape
 from promotion.push import Push
 from promotion.workspace import Report
 
@@ -22,10 +23,12 @@ def run_as_json(run: Run, push: Push, *, preview: bool = False) -> dict[str, Any
         "commit": push.after or None,
         "identity": run.identity,
         "workspaces": [_workspace(report, preview=preview) for report in run.reports],
+        "note": run.note,
         "problem": run.problem,
         "next_step": run.next_step,
     }
-    return body
+    found: dict[str, Any] = hide_within(body)
+    return found
 
 
 def _workspace(report: Report, *, preview: bool) -> dict[str, Any]:
@@ -57,6 +60,8 @@ def markdown(run: Run, push: Push, *, preview: bool = False) -> str:
         parts += [f"As {cell(run.identity)}. {summary(run, preview=preview)}.", ""]
     for report in run.reports:
         parts += _table(report, preview=preview)
+    if run.note:
+        parts += [f"{SYMBOLS['!']} {cell(run.note)}", ""]
     if run.problem:
         parts += [f"{SYMBOLS['failed']} {cell(run.problem)}", ""]
     if run.next_step:
@@ -82,8 +87,5 @@ def _table(report: Report, *, preview: bool) -> Iterator[str]:
 
 
 def cell(text: str) -> str:
-    """Return *text* so that Markdown shows it as it is, inside a table."""
-    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;")
-    for mark in "\\`*_[]|~":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped
+    """Return *text* so that Markdown shows it as it is, inside a table, and without secrets."""
+    return escape(hide(text))

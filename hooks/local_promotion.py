@@ -10,8 +10,12 @@ from typing import TypeVar
 from hooks.folder_cache import FolderCache
 from hooks.identity.candidates import Candidate, candidates
 from hooks.identity.clouds import ca_path
-from hooks.identity.connection import Connection, NeedsLoginError
+from hooks.identity.connection import Connection, NeedsLoginError, header_token
+from hooks.own_variables import own_variables
+from hooks.pushed_repository import PushedRepository
+from hooks.run import Run
 from hooks.settings import load_settings
+from hooks.verdict import hosts_of, judged
 from promotion.ancestry import Compare
 from promotion.clock import SystemClock
 from promotion.databricks import Databricks
@@ -19,8 +23,9 @@ from promotion.discovery import survey
 from promotion.errors import ConfigError, PromotionError, SignInError
 from promotion.failures import in_words
 from promotion.git_credential import GitToken
+from promotion.git_folder import GitFolder
 from promotion.http import Http, open_session
-from promotion.outcome import Conclusion
+from promotion.outcome import Outcome
 from promotion.pace import Pace
 from promotion.plan import Mapped, plan
 from promotion.push import Push
@@ -29,32 +34,6 @@ from promotion.workspace import Helpers, Progress, Report, Workspace, promote_an
 
 _Given = TypeVar("_Given")
 _Got = TypeVar("_Got")
-
-FAILED = {
-    Conclusion.FAILURE,
-    Conclusion.TIMED_OUT,
-    Conclusion.ACTION_REQUIRED,
-    Conclusion.CANCELLED,
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What became of one push, in every workspace."""
-
-    identity: str  # who promoted, in words
-    reports: tuple[Report, ...]
-    problem: str = ""  # what kept us out of a workspace: settings, or a sign-in
-    next_step: str = ""
-    needs_login: bool = False
-
-    @property
-    def failed(self) -> bool:
-        """Whether some Git folder or workspace is not where it should be."""
-        return any(
-            report.problem or any(outcome.conclusion in FAILED for outcome in report.outcomes)
-            for report in self.reports
-        )
 
 
 @dataclass(frozen=True)
@@ -79,15 +58,24 @@ class Entrance:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What was done in one workspace, and all Git folders that are known there."""
+
+    report: Report
+    folders: Sequence[GitFolder] = ()
+
+
+@dataclass(frozen=True)
 class Entrances:
     """Where we got in, and where not."""
 
     open: tuple[Entrance, ...]
     refused: tuple[tuple[Candidate, PromotionError], ...] = ()
 
-    def run(self, carry_out: Callable[[Entrance], Report]) -> Run:
+    def run(self, carry_out: Callable[[Entrance], Looked]) -> Run:
         """Carry out something in every workspace at once, and tell about all of them."""
-        reports = tuple(_each(carry_out, self.open))
+        looked = _each(carry_out, self.open)
+        reports = tuple(each.report for each in looked)
         unreachable = tuple(
             Report(candidate.name, candidate.host, problem=str(exc), next_step="re-run later")
             for candidate, exc in self.refused
@@ -101,6 +89,7 @@ class Entrances:
             problem="; ".join(dict.fromkeys(str(exc) for exc in refusals)),
             next_step=steps[0] if steps else "",
             needs_login=bool(steps),
+            hosts=hosts_of(folder for each in looked for folder in each.folders),
         )
 
 
@@ -110,18 +99,26 @@ def promote_pushed(
     url: str,
     environ: Mapping[str, str],
     contains: Compare,
+    repository: PushedRepository | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Promote one push of the repository at *url*; never opens a browser, never asks anybody."""
+    """Promote one push of the repository at *url*; never opens a browser, never asks anybody.
+
+    *repository* has the names of the one at *url*, and what else is known to have the commit.
+    """
     try:
+        if repository is None or not repository.keys:
+            behind = repository.behind if repository else ""
+            repository = PushedRepository((key_of(url),), behind)
         entrances = enter(environ)
-        return promote_everywhere(entrances, push, url, contains=contains, progress=progress)
+        return promote_everywhere(entrances, push, repository, contains=contains, progress=progress)
     except ConfigError as exc:
         return Run("", (), problem=str(exc))
 
 
 def enter(environ: Mapping[str, str], chosen: str = "") -> Entrances:
     """Sign in to every configured workspace; raises ConfigError where none is configured."""
+    environ = own_variables(environ)
     trusted = ca_path(environ)
     found = candidates(environ, load_settings(environ), chosen)
 
@@ -143,40 +140,47 @@ def enter(environ: Mapping[str, str], chosen: str = "") -> Entrances:
 def promote_everywhere(
     entrances: Entrances,
     push: Push,
-    url: str,
+    repository: PushedRepository,
     *,
     contains: Compare,
     progress: Progress | None = None,
+    tried: Mapping[Workspace, Sequence[Outcome]] | None = None,
 ) -> Run:
-    """Promote one push in every workspace that we got into."""
-    keys = [key_of(url)]
-    push = aimed(push)
+    """Promote one push in every workspace that we got into; what was *tried* is not once more."""
 
-    def carry_out(entrance: Entrance) -> Report:
-        helpers = Helpers(
-            tokens=entrance.tokens, contains=contains, progress=progress or Progress()
-        )
-        return promote_and_catch_up(push, keys, entrance.workspace, helpers)
-
-    return entrances.run(carry_out)
-
-
-def preview(entrances: Entrances, push: Push, url: str) -> Run:
-    """Return what a promotion would do, with the reason for every Git folder; nothing moves."""
-    mapped = Mapped((key_of(url),))
-    push = aimed(push)
-
-    def look(entrance: Entrance) -> Report:
+    def carry_out(entrance: Entrance) -> Looked:
         workspace = entrance.workspace
+        helpers = Helpers(
+            tokens=entrance.tokens,
+            contains=contains,
+            progress=progress or Progress(),
+            done=(tried or {}).get(workspace, ()),
+        )
+        report = promote_and_catch_up(aimed(push), repository.keys, workspace, helpers)
+        # Where some are of this repository, it need not be known what others there are.
+        alone = bool(report.problem or report.decisions)
+        return Looked(report, () if alone else workspace.known.known().folders)
+
+    return judged(entrances.run(carry_out), push, repository)
+
+
+def preview(entrances: Entrances, push: Push, repository: PushedRepository) -> Run:
+    """Return what a promotion would do, with the reason for every Git folder; nothing moves."""
+    mapped = Mapped(repository.keys)
+
+    def look(entrance: Entrance) -> Looked:
+        workspace = entrance.workspace
+        report = Report(workspace.name, workspace.host)
         try:
             seen = survey(workspace.databricks, workspace.roots)
         except PromotionError as exc:
             problem, next_step = in_words(exc)
-            return Report(workspace.name, workspace.host, problem=problem, next_step=next_step)
-        decisions = tuple(plan(push, mapped, seen.folders))
-        return Report(workspace.name, workspace.host, decisions, (), seen.blind_spots)
+            return Looked(replace(report, problem=problem, next_step=next_step))
+        decisions = tuple(plan(aimed(push), mapped, seen.folders))
+        report = replace(report, decisions=decisions, blind_spots=seen.blind_spots)
+        return Looked(report, () if decisions else seen.folders)
 
-    return entrances.run(look)
+    return judged(entrances.run(look), push, repository)
 
 
 def aimed(push: Push) -> Push:
@@ -207,6 +211,7 @@ def _entrance(connection: Connection, trusted: str | None, environ: Mapping[str,
     git_token = environ.get("BRICKPUSH_GIT_TOKEN")
     if not (git_token and connection.service_principal):
         return Entrance(workspace, connection.identity)
+    header_token(git_token, source="BRICKPUSH_GIT_TOKEN")
     username = environ.get("BRICKPUSH_GIT_USERNAME") or "x-access-token"
     return Entrance(workspace, connection.identity, GivenToken(GitToken(username, git_token)))
 

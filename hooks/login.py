@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hooks.identity.user_sign_in import UserSignIn
+from hooks.own_variables import own_variables
 from hooks.settings import load_settings, settings_path
 from promotion.errors import ConfigError
 
 
 def own_sign_in(environ: Mapping[str, str]) -> UserSignIn:
     """Return the sign-in that promote.toml describes, or raise ConfigError."""
+    environ = own_variables(environ)
     settings = load_settings(environ).login
     if settings is None:
         raise ConfigError(

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from hooks.local_promotion import FAILED, Run
+from hooks.known_secrets import shown
+from hooks.run import FAILED, Run
+from hooks.tally import count, git_folders
 from promotion.outcome import Conclusion, Outcome
-from promotion.printable import printable
 from promotion.workspace import Report
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def show_run(console: Console, run: Run, *, preview: bool = False) -> None:
     """Print every workspace with every Git folder of the repository, and a summary."""
     for report in run.reports:
         _show_report(console, report, preview=preview)
+    if run.note:
+        show_line(console, Line("!", "", run.note))
     if run.problem:
         show_line(console, Line("failed", "", run.problem, run.next_step))
     if run.reports:
@@ -64,29 +67,29 @@ def lines(report: Report, *, preview: bool) -> Iterator[Line]:
     for outcome in report.outcomes:
         yield Line(_mark(outcome), outcome.folder.path, _words(outcome), outcome.next_step)
     for decision in report.decisions:
-        if not decision.moves:
+        if decision.blocked:
+            yield Line("!", decision.folder.path, f"blocked: {decision.reason}")
+    for decision in report.decisions:
+        if not (decision.moves or decision.blocked):
             yield Line("-", decision.folder.path, decision.reason)
     for blind in report.blind_spots:
         yield Line("!", blind.path, f"could not be seen: {blind.reason}")
 
 
 def summary(run: Run, *, preview: bool = False) -> str:
-    """Return how many Git folders moved, failed and stayed. Pure."""
+    """Return how many Git folders moved, failed and were left as they are. Pure."""
+    tally = count(run)
     decisions = [decision for report in run.reports for decision in report.decisions]
-    outcomes = [outcome for report in run.reports for outcome in report.outcomes]
-    stay = sum(not decision.moves for decision in decisions)
     if preview:
-        counts = {"would move": len(decisions) - stay, "stay": stay}
+        counts = {"would move": sum(decision.moves for decision in decisions)}
     else:
-        failed = sum(outcome.conclusion in FAILED for outcome in outcomes)
-        skipped = sum(outcome.conclusion is Conclusion.SKIPPED for outcome in outcomes)
-        moved = len(outcomes) - failed - skipped
-        counts = {"promoted": moved, "failed": failed, "stayed": stay + skipped}
-    unseen = sum(len(report.blind_spots) for report in run.reports)
-    counts["not seen"] = unseen
-    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    folders = f"{len(decisions)} Git folder{'' if len(decisions) == 1 else 's'}"
-    return f"{folders} of this repository" + (f": {told}" if told else "")
+        counts = {"promoted": tally.promoted, "superseded": tally.superseded}
+        counts |= {"not known": tally.not_known, "failed": tally.failed}
+    counts |= {"blocked": tally.blocked, "left unchanged": tally.unchanged}
+    counts["not seen"] = tally.not_seen
+    told = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
+    folders = f"{git_folders(len(decisions))} of this repository"
+    return f"{folders}: {told}" if told else folders
 
 
 def shorten(path: str, width: int) -> str:
@@ -106,7 +109,7 @@ def show_line(console: Console, line: Line) -> None:
 
     style = STYLES[line.mark]
     mark = f"{INDENT}{symbol(console, line.mark)} "
-    words, path = printable(line.words), printable(line.path)
+    words, path = shown(line.words), shown(line.path)
     indent = " " * (len(mark) + 2)
     told = f"{path}  " if path else ""
     if not console.is_terminal or len(mark) + len(told) + len(words) <= console.width:
@@ -117,7 +120,7 @@ def show_line(console: Console, line: Line) -> None:
     else:
         _indented(console, words, mark, style)
     if line.next_step:
-        _indented(console, printable(line.next_step), f"{indent}{symbol(console, '->')} ", "")
+        _indented(console, shown(line.next_step), f"{indent}{symbol(console, '->')} ", "")
 
 
 def title(name: str, host: str) -> str:
@@ -126,7 +129,7 @@ def title(name: str, host: str) -> str:
 
 
 def _show_report(console: Console, report: Report, *, preview: bool) -> None:
-    console.print(printable(title(report.workspace, report.host)), style="bold", soft_wrap=True)
+    console.print(shown(title(report.workspace, report.host)), style="bold", soft_wrap=True)
     if report.problem:
         show_line(console, Line("failed", "", report.problem, report.next_step))
         return

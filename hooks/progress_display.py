@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from hooks.local_promotion import FAILED
+from hooks.known_secrets import shown
 from hooks.presentation import open_console, symbol
+from hooks.run import FAILED
 from promotion.outcome import Outcome
 from promotion.plan import Decision
-from promotion.printable import printable
 from promotion.workspace import Progress
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class PlainProgress(Progress):
         with self._lock:
             self._done += 1
             count = f"{self._done}/{self._planned}"
-            words = printable(f"{outcome.folder.path}: {outcome.reason}")
+            words = shown(f"{outcome.folder.path}: {outcome.reason}")
             self._console.print(f"{count} {words}", soft_wrap=True)
 
 
@@ -44,7 +44,7 @@ class BarProgress(Progress):
 
     def __init__(self, bar: rich.progress.Progress, words: str) -> None:
         self._bar = bar
-        self._words = printable(words)
+        self._words = shown(words)
         self._task = bar.add_task("Looking for Git folders", total=None)
         self._lock = threading.Lock()
         self._planned = 0
@@ -57,7 +57,7 @@ class BarProgress(Progress):
     def ended(self, outcome: Outcome) -> None:
         if outcome.conclusion in FAILED:
             console = self._bar.console
-            path = printable(outcome.folder.path)
+            path = shown(outcome.folder.path)
             console.print(f"{symbol(console, 'failed')} {path}", style="red")
         self._bar.advance(self._task)
 

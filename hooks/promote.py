@@ -20,6 +20,8 @@ has. Nothing counts as done that was not read back from Databricks.
 
 \b
 Exit codes: 0 done, 1 some Git folder failed, 2 configuration, 3 unexpected.
+A branch that nobody knows, or a repository at a host that no Git folder has, ends with 2;
+a workspace that can't be read with 1.
 
 \b
 Who you are, in this order:
@@ -29,6 +31,9 @@ Who you are, in this order:
     AZURE_DATABRICKS_WORKSPACE_INSTANCE_NAME
   a profile of ~/.databrickscfg: --workspace, DATABRICKS_CONFIG_PROFILE, the default
   the sign-in of the databricks CLI, of the az CLI, or of `git promote login`
+
+Tokens of Entra's go to Azure Databricks' hosts, and to those that ~/.databrickscfg or promote.toml
+names.
 
 \b
 Examples:
@@ -46,7 +51,7 @@ Shell completion: eval "$(_GIT_PROMOTE_COMPLETE=bash_source git-promote)", or zs
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would move, and why; move nothing.")
-@click.option("--branch", metavar="BRANCH", help="The branch, if not the one checked out.")
+@click.option("--branch", metavar="BRANCH", help="Its name or full ref, if not the one here.")
 @click.option("--url", metavar="URL", help="The repository; needs --branch, and no clone.")
 @click.option("--workspace", metavar="NAME", help="A profile, or a workspace of promote.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -65,9 +70,14 @@ def cli(
         return None
     from hooks.command_promote import Request, promote
 
+    given = {"--url": url, "--branch": branch, "--workspace": workspace}
+    empty = [name for name, value in given.items() if value is not None and not value.strip()]
+    if empty:  # a variable of a CI step that is not set must not become another branch
+        raise click.UsageError(f"{', '.join(empty)} must not be empty")
     if url and not branch:
         raise click.UsageError("--url needs --branch")
-    request = Request(url or "", branch or "", workspace or "", dry_run, as_json)
+    names = [(value or "").strip() for value in (url, branch, workspace)]
+    request = Request(names[0], names[1], names[2], dry_run, as_json)
     return int(promote(request, os.environ))
 
 
@@ -77,9 +87,9 @@ for command in (status, wait, log, login, doctor, install, uninstall):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Return the exit code that the shell will see."""
+    from hooks.known_secrets import hide
     from promotion.errors import ConfigError, PromotionError, SignInError
     from promotion.printable import printable_lines
-    from promotion.redact import redact
 
     try:
         code = cli.main(
@@ -96,13 +106,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo("git promote: interrupted", err=True)
         return ExitCode.UNEXPECTED
     except (ConfigError, SignInError) as exc:
-        click.echo(f"git promote: {printable_lines(redact(str(exc)))}", err=True)
+        click.echo(f"git promote: {printable_lines(hide(str(exc)))}", err=True)
         return ExitCode.CONFIGURATION
     except PromotionError as exc:
-        click.echo(f"git promote: {printable_lines(redact(str(exc)))}", err=True)
+        click.echo(f"git promote: {printable_lines(hide(str(exc)))}", err=True)
         return ExitCode.FAILED
     except Exception as exc:
-        words = printable_lines(redact(f"{type(exc).__name__}: {exc}"))
+        words = printable_lines(hide(f"{type(exc).__name__}: {exc}"))
         click.echo(f"git promote: something unexpected happened: {words}", err=True)
         return ExitCode.UNEXPECTED
     return code if isinstance(code, int) else ExitCode.DONE

@@ -13,6 +13,14 @@ BY_PUSH = ("update by push", "")  # a reflog may be switched off; "fetch ..." is
 HEADS = "refs/heads/"
 
 
+class Tracking(enum.Enum):
+    """What moves a remote's tracking refs to where the push went."""
+
+    BOTH = "both"  # pushes and fetches: the remote is one repository
+    PUSH = "push"  # pushes alone: it is read from another repository than it is written to
+    NEITHER = "neither"  # it is written to several, and no ref tells which of them accepted
+
+
 class Arrival(enum.Enum):
     """What is known of a pushed commit."""
 
@@ -39,9 +47,18 @@ class Proof:
 class Witness:
     """Compares a remote's refs with what they were before a push."""
 
-    def __init__(self, git: Git, *, remote: str, address: str, before: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        git: Git,
+        *,
+        remote: str,
+        address: str,
+        before: Mapping[str, str],
+        tracking: Tracking = Tracking.BOTH,
+    ) -> None:
         self._git = git
         self._address = address  # what to ask: the remote's name, or a URL
+        self._tracking = tracking
         self._refspecs = git.fetch_refspecs(remote)
         self._before = remote_refs(self._refspecs, before)
 
@@ -63,15 +80,15 @@ class Witness:
 
         git moves a tracking ref only when the remote has accepted the push, so a tracking ref
         that came to *after* needs neither network nor credentials. The remote is asked where
-        there is none, or where it was there before.
+        there is none that tells, or where it was there before.
         """
-        if self._before.get(ref) != after and self._tracked(ref) == after:
+        if self._moved_to(ref) == after:
             return Proof(Arrival.PUSHED, f"{ref} came to {after[:7]}", after)
         try:
             found = self._git.ls_remote(self._address, ref)
         except GitError as exc:
-            tracked = self._tracked(ref)
-            if tracked not in (None, self._before.get(ref)):
+            tracked = self._moved_to(ref)
+            if tracked is not None:
                 return self._judge(ref, after, tracked)
             return Proof(Arrival.UNKNOWN, str(exc))
         return self._judge(ref, after, found)
@@ -81,10 +98,18 @@ class Witness:
         try:
             return self._judge(ref, after, self._git.ls_remote(self._address, ref))
         except GitError as exc:
-            found = self._tracked(ref)
+            found = self._moved_to(ref)
             if found is None:
                 return Proof(Arrival.UNKNOWN, str(exc))
             return self._judge(ref, after, found)
+
+    def _moved_to(self, ref: str) -> str | None:
+        """Return where the ref's tracking ref has come to since before the push, if it tells."""
+        tracked = self._tracked(ref)
+        if tracked == self._before.get(ref) or self._tracking is Tracking.NEITHER:
+            return None
+        by_push = self._tracking is Tracking.BOTH or self._last_update(ref) == BY_PUSH[0]
+        return tracked if by_push else None
 
     def _judge(self, ref: str, after: str, found: str | None) -> Proof:
         if found == after:
@@ -101,5 +126,8 @@ class Witness:
         return self._git.references(name).get(name) if name else None
 
     def _by_push(self, ref: str) -> bool:
+        return self._last_update(ref) in BY_PUSH
+
+    def _last_update(self, ref: str) -> str | None:
         name = tracking_ref(self._refspecs, ref)
-        return name is not None and self._git.last_update(name) in BY_PUSH
+        return self._git.last_update(name) if name is not None else None

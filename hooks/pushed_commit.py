@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hooks.branch_name import branch_name, did_you_mean
 from hooks.git import Git, GitError
+from hooks.pushed_repository import (
+    PushedRepository,
+    in_words,
+    names_of,
+    pushed_repository,
+    read_elsewhere,
+)
 from promotion.errors import ConfigError
 from promotion.push import HEADS, ZERO_SHA, Push
 from promotion.repository_url import RepositoryKey, repository_key
@@ -19,12 +27,16 @@ SHA = re.compile(r"[0-9a-f]{40}")
 class PushedCommit:
     """A branch of a repository, and the commit that its remote has."""
 
-    key: RepositoryKey
+    repository: PushedRepository
     remote: str
     url: str
     ref: str
     after: str  # UNKNOWN where the remote could not be asked
     note: str = ""  # what a person should know about it
+
+    @property
+    def key(self) -> RepositoryKey:
+        return self.repository.keys[0]
 
     @property
     def branch(self) -> str:
@@ -41,16 +53,19 @@ def commit_of_url(url: str, branch: str, git: Git, environ: Mapping[str, str]) -
     Where git may not ask (a CI step without git's credentials), GitHub Actions itself tells about
     the branch that it runs for; else the commit stays unknown.
     """
-    key, ref = _key(url), f"{HEADS}{branch}"
+    branch = branch_name(branch)
+    repository, ref = PushedRepository(_names(url, git)), f"{HEADS}{branch}"
+    key = repository.keys[0]
     try:
         after = git.ls_remote(url, ref)
     except GitError:
         after = _commit_of_workflow(key, ref, environ)
         note = "" if after else "git could not ask the remote: the Git folders tell the commit"
-        return PushedCommit(key, url, url, ref, after, note)
+        return PushedCommit(repository, url, url, ref, after, note)
     if after is None:
-        raise ConfigError(f"{key.full_name} has no branch {branch!r}: is it pushed?")
-    return PushedCommit(key, url, url, ref, after)
+        question = did_you_mean(branch) or ": is it pushed?"
+        raise ConfigError(f"{key.full_name} has no branch {branch!r}{question}")
+    return PushedCommit(repository, url, url, ref, after)
 
 
 def commit_of_clone(git: Git, branch: str = "") -> PushedCommit:
@@ -59,19 +74,34 @@ def commit_of_clone(git: Git, branch: str = "") -> PushedCommit:
         remotes = git.remotes()
     except GitError as exc:
         raise ConfigError(f"no clone to promote from; give --url and --branch ({exc})") from None
-    chosen = branch or git.current_branch()
+    chosen = branch_name(branch) if branch else git.current_branch()
     if not chosen:
         raise ConfigError("no branch is checked out here: name one with --branch, or give --url")
     remote, ref = git.upstream(chosen) or _by_name(remotes, chosen)
     url = git.remote_url(remote) or remote
-    key = _key(url)
-    after = git.ls_remote(remote, ref)
+    repository, after = _head(git, remote, url, ref)
     if after is None:
         raise ConfigError(
-            f"{key.full_name} has no branch {ref.removeprefix(HEADS)!r}: "
-            f"run `git push -u {remote} {chosen}` first"
+            f"{repository.keys[0].full_name} has no branch {ref.removeprefix(HEADS)!r}: "
+            f"run `git push -u {remote} {chosen}` first{did_you_mean(chosen)}"
         )
-    return PushedCommit(key, remote, url, ref, after, _difference(git, chosen, after))
+    note = "; ".join(filter(None, (_difference(git, chosen, after), repository.behind)))
+    return PushedCommit(repository, remote, url, ref, after, note)
+
+
+def _head(git: Git, remote: str, url: str, ref: str) -> tuple[PushedRepository, str | None]:
+    """Return where a branch is: in the repository that is pushed to, or else that is read."""
+    others = read_elsewhere(git, url, remote)
+    if not others:
+        return PushedRepository(_names(url, git)), git.ls_remote(remote, ref)
+    try:
+        here = git.ls_remote(url, ref) if names_of(url, git) else None
+    except GitError:  # a mirror that only takes pushes
+        here = None
+    if here is not None:
+        return pushed_repository(git, url=url, remote=remote, ref=ref, after=here), here
+    behind = f"promoting what {in_words(others)} has: git could not see it where pushes go"
+    return PushedRepository(others, behind), git.ls_remote(remote, ref)
 
 
 def _by_name(remotes: list[str], branch: str) -> tuple[str, str]:
@@ -102,8 +132,8 @@ def _commit_of_workflow(key: RepositoryKey, ref: str, environ: Mapping[str, str]
     return after if ours and SHA.fullmatch(after) else UNKNOWN
 
 
-def _key(url: str) -> RepositoryKey:
-    key = repository_key(url)
-    if key is None:
+def _names(url: str, git: Git) -> tuple[RepositoryKey, ...]:
+    names = names_of(url, git)
+    if not names:
         raise ConfigError("the remote is no repository of a host: give --url https://HOST/ORG/NAME")
-    return key
+    return names

@@ -8,9 +8,9 @@ from typing import Any
 
 from hooks import notice
 from hooks.clock import Clock
+from hooks.known_secrets import hide
 from hooks.result import Result, State
 from hooks.results import Results
-from promotion.redact import redact
 
 TOLD = {State.FAILED, State.NEEDS_LOGIN, State.UNKNOWN, State.EXPIRED, State.INTERRUPTED}
 
@@ -55,6 +55,6 @@ def keep_notice(result: Result, results: Results) -> None:
         name = f"{result.branch}@{result.after[:7]} of {result.repository}"
         step = f"; {result.next_step}" if result.next_step else ""
         text = f"the promotion of {name}: {result.state.value}: {result.message}{step}"
-        notice.leave(directory, subject, redact(text))
+        notice.leave(directory, subject, hide(text))
     elif result.state is State.DONE:
         notice.withdraw(directory, subject)

@@ -6,11 +6,13 @@ import enum
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from hooks.known_secrets import hide_within
 from hooks.pushed_refs import without_secrets
 from promotion.redact import redact
 from promotion.repository_url import repository_key
 
 if TYPE_CHECKING:
+    from promotion.plan import Decision
     from promotion.workspace import Report
 
 
@@ -24,7 +26,7 @@ class State(enum.Enum):
     NEEDS_LOGIN = "needs-login"
     SUPERSEDED = "superseded"
     NOT_PUSHED = "not-pushed"
-    UNKNOWN = "unknown"  # whether the push arrived could not be found out
+    UNKNOWN = "unknown"  # whether the push arrived, or what a Git folder is at, can't be told
     EXPIRED = "expired"
     INTERRUPTED = "interrupted"
 
@@ -59,7 +61,7 @@ class Result:
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the result as JSON values, with every secret hidden."""
-    found: dict[str, Any] = _redacted({**asdict(result), "state": result.state.value})
+    found: dict[str, Any] = hide_within({**asdict(result), "state": result.state.value})
     return found
 
 
@@ -91,14 +93,19 @@ def workspace_as_json(report: Report) -> dict[str, Any]:
             }
             for outcome in report.outcomes
         ],
+        "blocked": [_entry(decision) for decision in report.decisions if decision.blocked],
         "stays": [
-            {"path": decision.folder.path, "reason": decision.reason}
+            _entry(decision)
             for decision in report.decisions
-            if not decision.moves
+            if not (decision.moves or decision.blocked)
         ],
         "problem": report.problem,
         "next_step": report.next_step,
     }
+
+
+def _entry(decision: Decision) -> dict[str, str]:
+    return {"path": decision.folder.path, "reason": decision.reason}
 
 
 def repository_name(url: str) -> str:
@@ -110,13 +117,3 @@ def repository_name(url: str) -> str:
 def without_password(url: str) -> str:
     """Return a URL that still names the repository, without user and password."""
     return redact(without_secrets(url))
-
-
-def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [_redacted(entry) for entry in value]
-    if isinstance(value, dict):
-        return {name: _redacted(entry) for name, entry in value.items()}
-    return value

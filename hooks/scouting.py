@@ -2,95 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from hooks.local_promotion import Entrance, Entrances, Run, aimed
+from hooks.local_promotion import Entrance, Entrances, aimed
+from promotion.ancestry import Ancestry
 from promotion.clock import Clock, SystemClock
-from promotion.discovery import survey
+from promotion.discovery import Survey
 from promotion.errors import PromotionError
-from promotion.git_credential import store_git_credential
 from promotion.git_folder import GitFolder
-from promotion.outcome import Conclusion, Outcome
-from promotion.plan import Decision, Destination, Mapped, plan
-from promotion.promote import STALE_SECONDS
+from promotion.outcome import Conclusion, Outcome, ended
+from promotion.plan import Mapped, plan
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
-from promotion.workspace import Report
+from promotion.workspace import Helpers, Workspace, promote_in_workspace
+
+UNKNOWN = ""
 
 
 @dataclass(frozen=True)
 class Scouted:
-    """A Git folder that was updated ahead of the others, and the commit that was read back."""
+    """The commit that was read back from a Git folder, and what was tried to learn it."""
 
-    host: str
-    before: GitFolder
-    head: str
+    head: str = UNKNOWN  # where no Git folder told it
+    tried: Mapping[Workspace, Sequence[Outcome]] = field(default_factory=dict)
 
-    def told_in_run(self, run: Run) -> Run:
-        """Return the run with this folder's own move: the plan found it already there."""
-        return replace(run, reports=tuple(self._told_in(report) for report in run.reports))
 
-    def _told_in(self, report: Report) -> Report:
-        if report.host != self.host or self.before.head_commit_id == self.head:
-            return report
-        outcome = Outcome(
-            self.before,
-            Conclusion.SUCCESS,
-            self.before.head_commit_id,
-            self.head,
-            f"at {self.head[:7]}",
-        )
-        destination = Destination(self.before.branch, None, self.head)
-        moved = Decision(self.before, destination, f"follows {self.before.branch}")
-        decisions = tuple(
-            moved if decision.folder.id == self.before.id else decision
-            for decision in report.decisions
-        )
-        outcomes = sorted((*report.outcomes, outcome), key=lambda each: each.folder.path)
-        return replace(report, decisions=decisions, outcomes=tuple(outcomes))
+@dataclass(frozen=True)
+class OneGitFolder:
+    """A memory of one Git folder: a promotion that starts from it updates no other."""
+
+    folder: GitFolder
+
+    def load(self) -> Survey:
+        """Return the Git folder as all that is known."""
+        return Survey((self.folder,), ())
+
+    def save(self, seen: Survey) -> None:
+        """Keep nothing."""
 
 
 def scout(
     entrances: Entrances,
     push: Push,
-    keys: Collection[RepositoryKey],
+    keys: Sequence[RepositoryKey],
     clock: Clock | None = None,
-) -> Scouted | None:
+) -> Scouted:
     """Update one Git folder that follows the branch, and return where it is afterwards.
 
-    The others are then promoted to that commit like to any push. None where no folder follows,
-    or where none could be updated.
+    The others are then promoted to that commit like to any push. A Git folder that was tried here
+    is not for the promotion to try: its update may still be under way.
     """
+    tried: dict[Workspace, Sequence[Outcome]] = {}
     for entrance in entrances.open:
-        try:
-            seen = survey(entrance.workspace.databricks, entrance.workspace.roots)
-        except PromotionError:
-            continue  # the promotion meets it again, and tells
-        for decision in plan(aimed(push), Mapped(keys, entrance.workspace.rules), seen.folders):
-            if not decision.moves:
-                continue
-            head = _head_of(entrance, decision.folder, clock or SystemClock())
-            if head:
-                return Scouted(entrance.workspace.host, decision.folder, head)
-    return None
+        outcomes = _in_workspace(entrance, aimed(push), keys, clock or SystemClock())
+        tried[entrance.workspace] = outcomes
+        if outcomes and outcomes[-1].conclusion is Conclusion.SUCCESS:
+            return Scouted(outcomes[-1].after or UNKNOWN, tried)
+    return Scouted(UNKNOWN, tried)
 
 
-def _head_of(entrance: Entrance, folder: GitFolder, clock: Clock) -> str | None:
-    databricks = entrance.workspace.databricks
+def _in_workspace(
+    entrance: Entrance, push: Push, keys: Sequence[RepositoryKey], clock: Clock
+) -> Sequence[Outcome]:
+    """Try one Git folder after the other, until one tells the head."""
+    workspace, outcomes = entrance.workspace, []
     try:
-        if entrance.tokens is not None and folder.provider:
-            token = entrance.tokens.token
-            store_git_credential(databricks, provider=folder.provider, token=token)
-        databricks.update_git_folder(folder.id, branch=folder.branch)
-        # A read may be stale at first, and an unchanged head looks just like that.
-        deadline = clock.time() + STALE_SECONDS
-        while True:
-            now = databricks.get_git_folder(folder.id)
-            if now is None or now.branch != folder.branch:
-                return None
-            if now.head_commit_id != folder.head_commit_id or clock.time() >= deadline:
-                return now.head_commit_id
-            clock.sleep(0.5)
+        seen = workspace.known.refreshed(anew=True)
     except PromotionError:
-        return None
+        return ()  # the promotion meets it again, and tells
+    for decision in plan(push, Mapped(keys, workspace.rules), seen.folders):
+        if decision.moves:
+            outcomes.append(_update(entrance, push, keys, decision.folder, clock))
+            # A workspace in which one update hangs may hang with the others: they go at once.
+            if outcomes[-1].conclusion in (Conclusion.SUCCESS, Conclusion.TIMED_OUT):
+                break
+    return outcomes
+
+
+def _update(
+    entrance: Entrance,
+    push: Push,
+    keys: Sequence[RepositoryKey],
+    folder: GitFolder,
+    clock: Clock,
+) -> Outcome:
+    """Promote one Git folder to a commit that only it can tell."""
+
+    def moved(head: str, _commit: str) -> Ancestry:
+        return Ancestry.UNKNOWN if head == folder.head_commit_id else Ancestry.CONTAINS
+
+    whole = entrance.workspace
+    alone = Workspace(
+        whole.name, whole.databricks, roots=(), rules=whole.rules, memory=OneGitFolder(folder)
+    )
+    helpers = Helpers(tokens=entrance.tokens, contains=moved, clock=clock)
+    report = promote_in_workspace(push, keys, alone, helpers)
+    if not report.outcomes:
+        return ended(folder, Conclusion.FAILURE, report.problem, report.next_step)
+    (outcome,) = report.outcomes
+    return _as_told(outcome, folder.head_commit_id)
+
+
+def _as_told(outcome: Outcome, head: str | None) -> Outcome:
+    """Return the outcome with the words of a promotion whose commit is known, as it is now."""
+    at = (outcome.after or "no commit")[:7]
+    stays = outcome.after == outcome.before
+    if outcome.conclusion is Conclusion.SUCCESS and not stays:
+        return replace(outcome, reason=f"at {at}")
+    # The update succeeded, and the folder was where it is for as long as reads may lag.
+    if outcome.conclusion is Conclusion.NEUTRAL and stays and outcome.after == head:
+        return replace(
+            outcome, conclusion=Conclusion.SUCCESS, reason=f"already at {at}", next_step=""
+        )
+    if outcome.conclusion is Conclusion.SUCCESS:  # it was moved while we began
+        reason = f"at {at}; whether that is the branch's head is not known"
+        return replace(outcome, conclusion=Conclusion.NEUTRAL, reason=reason)
+    return outcome

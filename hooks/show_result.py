@@ -6,15 +6,17 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hooks.known_secrets import shown
 from hooks.presentation import INDENT, Line, show_line, title
 from hooks.result import Result, State
-from promotion.printable import printable
+from hooks.tally import git_folders
+from promotion.outcome import Conclusion
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 # What a conclusion looks like; the stored words are those of GitHub's check runs.
-MARKS = {"success": "ok", "skipped": "-", "neutral": "!"}
+MARKS = {"success": "ok", "skipped": "-", "neutral": "!", "cancelled": "!"}
 WAITING = {State.WAITING, State.RUNNING}
 GOOD = {State.DONE, State.SUPERSEDED}
 
@@ -23,10 +25,10 @@ def show_result(console: Console, result: Result) -> None:
     """Print when it ran and how it ended, each Git folder, and what to do."""
     show_title(console, result)
     if result.identity:
-        console.print(f"{INDENT}as {printable(result.identity)}", soft_wrap=True)
+        console.print(f"{INDENT}as {shown(result.identity)}", soft_wrap=True)
     for workspace in result.workspaces:
         named = title(str(workspace.get("workspace")), str(workspace.get("host")))
-        console.print(printable(named), style="bold", soft_wrap=True)
+        console.print(shown(named), style="bold", soft_wrap=True)
         for line in _lines(workspace):
             show_line(console, line)
     if result.message or result.next_step:
@@ -37,10 +39,10 @@ def show_result(console: Console, result: Result) -> None:
 def show_title(console: Console, result: Result) -> None:
     """Print one line: what was promoted, how it ended, and when."""
     at = f" at {result.after[:7]}" if result.after else ""
-    moved = sum(len(workspace.get("outcomes") or ()) for workspace in result.workspaces)
-    folders = f", {moved} Git folder{'' if moved == 1 else 's'}" if moved else ""
+    promoted = sum(_promoted(workspace) for workspace in result.workspaces)
+    folders = f", {git_folders(promoted)}" if promoted else ""
     words = f"{result.state.value}{folders}, {ago(time.time() - result.started_at)}"
-    told = printable(f"{result.repository} {result.branch}{at}: {words}")
+    told = shown(f"{result.repository} {result.branch}{at}: {words}")
     console.print(told, style="bold", soft_wrap=True)
 
 
@@ -60,5 +62,12 @@ def _lines(workspace: Mapping[str, Any]) -> Iterator[Line]:
         mark = MARKS.get(str(outcome.get("conclusion")), "failed")
         words, step = str(outcome.get("reason")), str(outcome.get("next_step") or "")
         yield Line(mark, str(outcome.get("path")), words, step)
-    for stays in workspace.get("stays") or ():
-        yield Line("-", str(stays.get("path")), str(stays.get("reason")))
+    for entry in workspace.get("blocked") or ():
+        yield Line("!", str(entry.get("path")), f"blocked: {entry.get('reason')}")
+    for entry in workspace.get("stays") or ():
+        yield Line("-", str(entry.get("path")), str(entry.get("reason")))
+
+
+def _promoted(workspace: Mapping[str, Any]) -> int:
+    ended = [outcome.get("conclusion") for outcome in workspace.get("outcomes") or ()]
+    return ended.count(Conclusion.SUCCESS.value)

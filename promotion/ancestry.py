@@ -1,8 +1,9 @@
-"""How two commits of a repository stand to each other. Pure."""
+"""How two commits of a repository stand to each other."""
 
 from __future__ import annotations
 
 import enum
+import threading
 from collections.abc import Callable
 
 
@@ -27,3 +28,19 @@ Compare = Callable[[str, str], Ancestry]
 def nobody_knows(_head: str, _commit: str) -> Ancestry:
     """The answer of a caller that can't ask about ancestry."""
     return Ancestry.UNKNOWN
+
+
+class AskedOnce:
+    """A compare that asks once for each pair of commits, however many threads want to know."""
+
+    def __init__(self, compare: Compare) -> None:
+        self._compare = compare
+        self._known: dict[tuple[str, str], Ancestry] = {}
+        self._asking: dict[tuple[str, str], threading.Lock] = {}
+
+    def __call__(self, head: str, commit: str) -> Ancestry:
+        pair = head, commit
+        with self._asking.setdefault(pair, threading.Lock()):
+            if pair not in self._known:
+                self._known[pair] = self._compare(head, commit)
+            return self._known[pair]

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from promotion.git_credential import GitCredentials, GitToken, store_git_credential
-from promotion.slot_keeper import OneProcess, SlotKeeper, Stored
+from promotion.slot_keeper import FOREVER, OneProcess, Patience, SlotKeeper, Stored
 
 # Databricks gives one git operation ten minutes: a token must outlive the next one.
 LEAST_SECONDS = 12 * 60.0
@@ -39,9 +39,12 @@ class CredentialSlot:
         self._now = now  # wall clock, seconds: tokens expire by it
         self._keeper = keeper or OneProcess()
 
-    def held_by(self, holder: str) -> AbstractContextManager[None]:
-        """Hold the slot, with the same holder's other promotions; first come, first served."""
-        return self._keeper.held_by(holder)
+    def held_by(self, holder: str, patience: Patience = FOREVER) -> AbstractContextManager[None]:
+        """Hold the slot, with the same holder's other promotions; first come, first served.
+
+        Raises SlotError where another holder has it for longer than the *patience* lasts.
+        """
+        return self._keeper.held_by(holder, patience)
 
     def ensure(
         self,
@@ -63,10 +66,25 @@ class CredentialSlot:
             if stored := self._sufficient(source.holder, repository):
                 return stored.number
             wanted = self._covered(source.holder) | others | {repository}
-            token = source.mint(wanted)
-            self._keeper.unknown()  # until Databricks has said yes
-            store_git_credential(credentials, provider=provider, token=token)
-            return self._keeper.store(source.holder, wanted, token.expires_at).number
+            _, stored = self._store(credentials, source, provider, wanted)
+            return stored.number
+
+    def replace(
+        self,
+        credentials: GitCredentials,
+        source: TokenSource,
+        *,
+        provider: str,
+        repositories: frozenset[str],
+    ) -> GitToken:
+        """Store a new token for *repositories* whatever is stored, and return it.
+
+        Called by who holds the slot, to prove that it can be done.
+        """
+        with self._keeper.storing():
+            wanted = self._covered(source.holder) | repositories
+            token, _ = self._store(credentials, source, provider, wanted)
+            return token
 
     def forget(self, number: int) -> None:
         """Have a new token stored at the next chance, unless *number* was replaced already."""
@@ -74,6 +92,18 @@ class CredentialSlot:
             stored = self._keeper.stored()
             if stored is not None and stored.number == number:
                 self._keeper.unknown()
+
+    def _store(
+        self,
+        credentials: GitCredentials,
+        source: TokenSource,
+        provider: str,
+        repositories: frozenset[str],
+    ) -> tuple[GitToken, Stored]:
+        token = source.mint(repositories)
+        self._keeper.unknown()  # until Databricks has said yes
+        store_git_credential(credentials, provider=provider, token=token)
+        return token, self._keeper.store(source.holder, repositories, token.expires_at)
 
     def _covered(self, holder: str) -> frozenset[str]:
         stored = self._keeper.stored()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,17 +60,22 @@ class Databricks:
             params = {"path_prefix": prefix, "next_page_token": token}
 
     def get_git_folder(self, repo_id: int) -> GitFolder | None:
-        """Return the Git folder as it is now, or None where it is gone."""
+        """Return the Git folder as it is now, or None where Databricks says that there is none."""
         path = f"/repos/{repo_id}"
         try:
             body = self._get(path)
         except ApiError as exc:
-            if exc.status == 404:
+            if exc.not_there:
                 return None
             raise
         if body.get("id") != repo_id:  # taken at its word, it would say: on no branch
             raise BrokenAnswerError(f"GET {self.host}{path} answered with no Git folder")
         return _git_folder(body)
+
+    def lists_git_folder(self, folder: GitFolder) -> bool:
+        """Tell whether the Repos list shows a Git folder, at the path where it was."""
+        forms = f"{MOUNT}{folder.path}", folder.path
+        return any(each.id == folder.id for form in forms for each in self.list_git_folders(form))
 
     def update_git_folder(
         self,
@@ -80,18 +85,21 @@ class Databricks:
         tag: str | None = None,
         discard: bool = False,
         git_credential_id: int | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         """Check out the head of *branch* (or *tag*), and return when git has ended.
 
         *discard* deletes whatever is not committed in the Git folder. *git_credential_id* names
-        one of the caller's Git credentials, where several fit.
+        one of the caller's Git credentials, where several fit. *check* is called directly before
+        each sending, and may raise.
         """
         body: dict[str, Any] = {"branch": branch} if branch is not None else {"tag": tag}
         if discard:
             body["dangerously_force_discard_all"] = True
         if git_credential_id is not None:
             body["git_credential_id"] = git_credential_id
-        self._http.call("PATCH", f"/api/2.0/repos/{repo_id}", json=body, read_seconds=GIT_SECONDS)
+        path = f"/api/2.0/repos/{repo_id}"
+        self._http.call("PATCH", path, json=body, read_seconds=GIT_SECONDS, check=check)
 
     def create_git_folder(
         self, path: str, *, url: str, provider: str, sparse_patterns: Sequence[str] = ()
@@ -115,6 +123,18 @@ class Databricks:
         """Return the entries of one workspace directory."""
         body = self._get("/workspace/list", {"path": path})
         return [_workspace_object(entry) for entry in body.get("objects") or ()]
+
+    def get_status(self, path: str) -> WorkspaceObject | None:
+        """Return what stands at a path, or None where Databricks says that nothing does."""
+        try:
+            body = self._get("/workspace/get-status", {"path": path})
+        except ApiError as exc:
+            if exc.not_there:
+                return None
+            raise
+        if not body.get("object_id"):
+            raise BrokenAnswerError(f"GET {self.host}/workspace/get-status answered with no object")
+        return _workspace_object(body)
 
     def who_am_i(self) -> str:
         """Return the name under which the workspace knows the caller."""

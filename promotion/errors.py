@@ -56,6 +56,14 @@ class ApiError(PromotionError):
         super().__init__(f"{call} answered {status}{': ' + words if words else ''}")
 
     @property
+    def not_there(self) -> bool:
+        """Whether Databricks itself says that what was asked for does not exist.
+
+        Proxies, other hosts and workspaces without Git folders answer 404, too.
+        """
+        return self.status == 404 and self.error_code == "RESOURCE_DOES_NOT_EXIST"
+
+    @property
     def throttled(self) -> bool:
         """Whether the same call may be sent again a little later."""
         return self.status in (429, 503) or self.error_code in (

@@ -26,7 +26,9 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 65.0  # ordinary Databricks endpoints give up near 60 s
 POOL = 64  # connections kept open to one host
 MESSAGE_LENGTH = 400  # characters of an API's own words that we repeat
+CODE_LENGTH = 100
 USER_AGENT = "brickpush"
+TLS_BROKE_OFF = "EOF occurred in violation"  # Python's words
 MAY_SAY_NOTHING = ("PATCH", "PUT", "DELETE")  # to whom a success may have no body
 
 
@@ -70,6 +72,7 @@ def open_session(ca_path: str | None) -> requests.Session:
         session.verify = ca_path
     retries = Retry(
         total=3,
+        other=0,  # TLS that broke off: urllib3 would send a PATCH again, too
         backoff_factor=0.3,
         status_forcelist=(500, 502, 504),
         allowed_methods=("GET",),
@@ -124,16 +127,18 @@ class Http:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         read_seconds: float = READ_SECONDS,
+        check: Callable[[], None] | None = None,
     ) -> Answer:
         """Send one request and return its answer, or raise ApiError or UnreachableError.
 
-        With a pace it waits for its turn, and is sent again where it was refused for now.
+        With a pace it waits for its turn, and is sent again where it was refused for now. Each
+        time its turn has come, and before it is sent, *check* is called; it may raise.
         """
         url = f"{self.base_url}{path}"
         content = {"headers": {**self._headers, **(headers or {})}, "params": params, "json": json}
         for _ in range(MOST_HOPS):
             try:
-                return self._call(method, url, read_seconds, content)
+                return self._call(method, url, read_seconds, content, check)
             except ApiError as exc:
                 led_to = self._led_to(url, exc)
                 if led_to is None:
@@ -141,12 +146,21 @@ class Http:
             if "?" in led_to:  # else the parameters are still to be told
                 content["params"] = None
             url = led_to
-        return self._call(method, url, read_seconds, content)
+        return self._call(method, url, read_seconds, content, check)
 
-    def _call(self, method: str, url: str, read_seconds: float, content: dict[str, Any]) -> Answer:
+    def _call(
+        self,
+        method: str,
+        url: str,
+        read_seconds: float,
+        content: dict[str, Any],
+        check: Callable[[], None] | None,
+    ) -> Answer:
         """Make one call; once more with another token where the first is not accepted."""
 
         def send() -> Answer:
+            if check is not None:
+                check()
             return self._send(method, url, read_seconds, **content)
 
         try:
@@ -175,7 +189,7 @@ class Http:
             prepared = self._session.prepare_request(request)
             try:
                 response = self._transmit(prepared, read_seconds)
-            except requests.exceptions.ChunkedEncodingError:
+            except (requests.exceptions.ChunkedEncodingError, requests.exceptions.SSLError):
                 if method != "GET":
                     raise
                 response = self._transmit(prepared, read_seconds)
@@ -224,7 +238,7 @@ def _no_answer(
         cause = cause.reason
     if isinstance(exc, requests.exceptions.ReadTimeout) or isinstance(cause, ReadTimeoutError):
         return TimedOutError(f"{call} gave no answer within {read_seconds:g} s")
-    sent = isinstance(cause, ProtocolError)
+    sent = isinstance(cause, ProtocolError) or TLS_BROKE_OFF in repr(cause)
     return (BrokenAnswerError if sent else UnreachableError)(f"{call} failed: {_cause(exc)}")
 
 
@@ -236,7 +250,7 @@ def _api_error(call: str, response: requests.Response) -> ApiError:
     return ApiError(
         call,
         status=response.status_code,
-        error_code=error_code,
+        error_code=redact(error_code)[:CODE_LENGTH],
         message=redact(message)[:MESSAGE_LENGTH],
         retry_after=_seconds(response.headers.get("Retry-After")),
         headers=response.headers,
@@ -267,11 +281,10 @@ def _seconds(retry_after: str | None) -> float | None:
 
 def _cause(exc: Exception) -> str:
     """Return what lies at the bottom of a requests exception, in few words and without a URL."""
-    if isinstance(exc, requests.exceptions.SSLError):
-        return "the server's TLS certificate is not trusted"
-    if isinstance(exc, requests.exceptions.ConnectTimeout):
-        return f"no connection within {CONNECT_SECONDS:g} s"
     reasons = {
+        "ConnectTimeoutError": f"no connection within {CONNECT_SECONDS:g} s",
+        "CERTIFICATE_VERIFY_FAILED": "the server's TLS certificate is not trusted",
+        TLS_BROKE_OFF: "the connection was closed without an answer",
         "NameResolutionError": "the host name is unknown",
         "Connection refused": "the connection was refused",
         "reset by peer": "the connection was reset",

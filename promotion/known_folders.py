@@ -9,7 +9,6 @@ from typing import Protocol
 
 from promotion.discovery import Survey
 from promotion.errors import PromotionError
-from promotion.git_folder import GitFolder
 
 FRESH_SECONDS = 60.0  # one refresh serves all pushes of this time
 
@@ -63,8 +62,8 @@ class KnownFolders:
             return self._seen
         remembered = self._memory.load()
         if remembered is None:
-            return self.refreshed()
-        self._seen = Survey(tuple(map(_somewhere, remembered.folders)), remembered.blind_spots)
+            return _somewhere(self.refreshed())
+        self._seen = _somewhere(remembered)
         return self._seen
 
     def refreshed(self, *, anew: bool = False) -> Survey:
@@ -74,8 +73,10 @@ class KnownFolders:
                 return self._seen
             started = self._now()
             seen = self._survey()
+            if seen.unread:
+                seen = seen.over(self._memory.load() or self._seen)
             self._memory.save(seen)
-            self._seen = Survey(tuple(map(_somewhere, seen.folders)), seen.blind_spots)
+            self._seen = _somewhere(seen)
             self._seen_at = started
             return seen
 
@@ -110,6 +111,7 @@ class KnownFolders:
                 raise
 
 
-def _somewhere(folder: GitFolder) -> GitFolder:
-    """Return the folder without its commit, which is out of date at the next push."""
-    return replace(folder, head_commit_id=None)
+def _somewhere(seen: Survey) -> Survey:
+    """Return a survey without the commits, which are out of date at the next push."""
+    folders = (replace(folder, head_commit_id=None) for folder in seen.folders)
+    return replace(seen, folders=tuple(folders))

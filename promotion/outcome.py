@@ -32,3 +32,16 @@ class Outcome:
     next_step: str = ""  # empty where nothing is to be done
     seconds: float = 0.0
     rule: str = ""  # the rule that decided, empty where none did
+
+
+def ended(
+    before: GitFolder,
+    conclusion: Conclusion,
+    reason: str,
+    next_step: str = "",
+    *,
+    after: str | None = None,
+) -> Outcome:
+    """Return the outcome of a Git folder that was read as *before*; left there, unless told."""
+    head = before.head_commit_id
+    return Outcome(before, conclusion, head, after or head, reason, next_step)

@@ -67,6 +67,7 @@ class Pace:
         self._least = 1.0  # calls at once that it leaves
         self._rate = Rate()
         self._changed = threading.Condition()
+        self._has_turn = threading.local()  # now: whether this thread's call is under way
 
     @property
     def limit(self) -> int:
@@ -84,7 +85,12 @@ class Pace:
         return self._rate.a_second
 
     def send(self, call: Callable[[], Result]) -> Result:
-        """Make one call when its turn comes, and again where it was refused for now."""
+        """Make one call when its turn comes, and again where it was refused for now.
+
+        A call that is made inside another one's turn, by its thread, is a part of it.
+        """
+        if getattr(self._has_turn, "now", False):
+            return call()
         attempt = 1
         while True:
             with self.turn() as turn:
@@ -107,9 +113,11 @@ class Pace:
         lane = self._after if getattr(_thread, "gives_way", False) else self._first
         with self._changed:
             turn = self._wait(lane)
+        self._has_turn.now = True
         try:
             yield turn
         finally:
+            self._has_turn.now = False
             with self._changed:
                 lane.under_way -= 1
                 self._changed.notify_all()

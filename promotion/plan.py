@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from promotion.git_folder import GitFolder
 from promotion.push import Push
-from promotion.repository_url import RepositoryKey, is_unencrypted, repository_key
+from promotion.repository_url import RepositoryKey, is_unencrypted, named, repository_key
 from promotion.rules import EVERY_FOLDER, Rule, deciding_rule, highest
 
 PROVIDERS = {"github", "githubenterprise"}
@@ -25,6 +25,11 @@ class Destination:
     def name(self) -> str:
         return self.branch or self.tag or ""
 
+    @property
+    def at(self) -> str:
+        """What a folder that has arrived is said to be at: the tag, or the commit."""
+        return self.tag or self.commit[:7]
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -35,6 +40,7 @@ class Decision:
     reason: str
     rule: Rule = EVERY_FOLDER
     blocked: bool = False  # it follows the pushed ref, but a person must mend something first
+    arrived: bool = False  # it follows the pushed ref, and was seen where the push takes it
 
     @property
     def moves(self) -> bool:
@@ -55,24 +61,51 @@ def plan(push: Push, mapped: Mapped, folders: Iterable[GitFolder]) -> list[Decis
 
     Folders of other repositories are not mentioned.
     """
-    return [
-        _decide(push, mapped, folder)
-        for folder in folders
-        if repository_key(folder.url) in mapped.repositories
-    ]
+    decisions = (decide(push, mapped, folder) for folder in folders)
+    return [decision for decision in decisions if decision is not None]
 
 
-def _decide(push: Push, mapped: Mapped, folder: GitFolder) -> Decision:
+def decide(push: Push, mapped: Mapped, folder: GitFolder) -> Decision | None:
+    """Return what a push does to one Git folder; None where it is of another repository."""
+    if repository_key(folder.url) not in mapped.repositories:
+        return None
     rule = deciding_rule(folder.path, mapped.rules)
     destination, reason = _aim(push, mapped.tags, folder, rule)
-    if destination is not None and (obstacle := _obstacle(folder)):
+    if destination is None:
+        return Decision(folder, None, reason, rule)
+    if folder.head_commit_id == destination.commit:
+        return Decision(folder, None, f"already at {destination.at}", rule, arrived=True)
+    if obstacle := _obstacle(folder):
         return Decision(folder, None, obstacle, rule, blocked=True)
     return Decision(folder, destination, reason, rule)
 
 
+def overruled(planned: Decision, now: GitFolder, fresh: Decision | None) -> str:
+    """Return why a decision no longer holds for the folder as it is *now*, "" where it does.
+
+    *fresh* is what is decided now. The reason names what was planned and what was found.
+    """
+    was = planned.folder
+    if fresh is None:
+        return f"its URL was changed from {named(was.url)} to {named(now.url)} meanwhile"
+    if fresh.rule != planned.rule:
+        before, after = f"{was.path} ({planned.rule.name})", f"{now.path} ({fresh.rule.name})"
+        return f"was moved from {before} to {after} meanwhile"
+    to = planned.destination
+    if to is not None and to.branch is not None and now.branch != to.branch:
+        return f"somebody checked out {now.branch or 'a tag'} meanwhile"
+    if fresh.moves and _provider(now) != _provider(was):  # whose Git credential is not at hand
+        return f"its Git provider was changed from {was.provider} to {now.provider} meanwhile"
+    return "" if fresh.moves or fresh.arrived or fresh.blocked else fresh.reason
+
+
+def _provider(folder: GitFolder) -> str:
+    return (folder.provider or "").casefold()
+
+
 def _obstacle(folder: GitFolder) -> str:
     """Return what a person must mend before the folder can be moved; "" where nothing is."""
-    if (folder.provider or "").casefold() not in PROVIDERS:
+    if _provider(folder) not in PROVIDERS:
         return f"its Git provider is {folder.provider or 'not set'}, not GitHub"
     if is_unencrypted(folder.url):
         return "its URL begins with http://, where a Git token could be read: use https://"
@@ -87,7 +120,7 @@ def _aim(
     if rule.follow == "nothing":
         return None, f"is left alone by {rule.name}"
     if rule.tag_pattern is not None:
-        return _aim_at_tag(push, tags, folder, rule, rule.tag_pattern)
+        return _aim_at_tag(push, tags, rule, rule.tag_pattern)
     return _aim_at_branch(push, folder)
 
 
@@ -104,13 +137,11 @@ def _aim_at_branch(push: Push, folder: GitFolder) -> tuple[Destination | None, s
         return None, (
             f"{push.branch} was deleted on GitHub: check out another branch in this Git folder"
         )
-    if folder.head_commit_id == push.after:
-        return None, f"already at {push.after[:7]}"
     return Destination(push.branch, None, push.after), f"follows {push.branch}"
 
 
 def _aim_at_tag(
-    push: Push, tags: Mapping[str, str], folder: GitFolder, rule: Rule, pattern: str
+    push: Push, tags: Mapping[str, str], rule: Rule, pattern: str
 ) -> tuple[Destination | None, str]:
     if push.tag is None:
         return None, f"follows the tags {pattern} by {rule.name}"
@@ -119,6 +150,4 @@ def _aim_at_tag(
     best = highest(tags, pattern)
     if best is None:
         return None, f"no tag is a version that matches {pattern} of {rule.name}"
-    if folder.head_commit_id == tags[best]:
-        return None, f"already at {best}"
     return Destination(None, best, tags[best]), f"follows the tags {pattern} by {rule.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,14 +16,15 @@ from promotion.errors import (
     TimedOutError,
     UnreachableError,
 )
-from promotion.failures import explain
+from promotion.failures import edits_in_the_way, explain
 from promotion.git_folder import GitFolder
-from promotion.outcome import Conclusion, Outcome
-from promotion.plan import Decision, Destination
+from promotion.outcome import Conclusion, Outcome, ended
+from promotion.plan import Decision, Destination, overruled
+from promotion.read_back import STALE_SECONDS, Readable, ReadBack, foreign, vanished
 from promotion.rules import EVERY_FOLDER, OnConflict
 
-STALE_SECONDS = 10.0  # how long a read may lag behind a PATCH that succeeded
 WATCH_SECONDS = 600.0  # how long git may go on in Databricks after the answer was lost
+FRESH_SECONDS = 1.0  # what was read longer ago is read again directly before an update
 
 NEXT_STEPS: dict[type[PromotionError], str] = {
     UnreachableError: "check the network between here and the workspace, then re-run",
@@ -30,10 +32,9 @@ NEXT_STEPS: dict[type[PromotionError], str] = {
 }
 
 
-class GitFolders(Protocol):
+class GitFolders(Readable, Protocol):
     """The calls that a promotion needs from Databricks."""
 
-    def get_git_folder(self, repo_id: int) -> GitFolder | None: ...
     def update_git_folder(
         self,
         repo_id: int,
@@ -42,6 +43,7 @@ class GitFolders(Protocol):
         tag: str | None,
         discard: bool,
         git_credential_id: int | None,
+        check: Callable[[], None],
     ) -> None: ...
 
 
@@ -68,14 +70,12 @@ class Promoter:
     folders: GitFolders
     clock: Clock
     access: GitAccess
+    plan: Callable[[GitFolder], Decision | None]  # the push's plan for one Git folder
+    repository: str  # the pushed one's full name
     contains: Compare = nobody_knows
 
     def promote(self, decision: Decision) -> Outcome:
-        """Bring one Git folder to its destination, and read back where it is.
-
-        Databricks updates a folder to the head of a branch, never to a commit, so the folder may
-        already be ahead of the push by the time it is read back.
-        """
+        """Bring one Git folder to its destination, and read back where it is."""
         assert decision.destination is not None, "the plan moves this Git folder"
         started = self.clock.time()
         outcome = _Move(self, decision, decision.destination).run()
@@ -83,150 +83,205 @@ class Promoter:
         return replace(outcome, seconds=self.clock.time() - started, rule=rule)
 
 
-@dataclass(frozen=True)
-class _Move:
-    """One Git folder on its way."""
+class _EndedError(Exception):
+    """Where a look at the folder ends its promotion, also in the middle of a call."""
 
-    to: Promoter
-    decision: Decision
-    destination: Destination
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class _Cure:
+    """What is done differently in a second update."""
+
+    discard: bool = False
+    git_credential_id: int | None = None
+
+
+class _Move:
+    """One Git folder on its way: its plan is made anew from each look, before each update."""
+
+    def __init__(self, to: Promoter, planned: Decision, destination: Destination) -> None:
+        self._to = to
+        self._planned = planned
+        self._destination = destination
+        self._now = planned.folder  # as it was read last; what is remembered has no commit
+        self._read_at = 0.0
+        self._discards: tuple[GitFolder, ApiError] | None = None  # what was refused, and how
+        self._discarded = False  # whether an update that discards was sent, or nearly
 
     def run(self) -> Outcome:
-        folder = self.decision.folder
         try:
-            now = self.to.folders.get_git_folder(folder.id)
-            if now is None:
-                return _stays(folder, "it is gone")
-            folder = now  # what is remembered says nothing of the commit
-            reason = self._reason_to_stay(folder)
-            return _stays(folder, reason) if reason else self._bring(folder)
+            return self._bring()
+        except _EndedError as exc:
+            return exc.outcome
         except ApiError as exc:
-            return _failed(folder, exc)
+            return self._refused(exc)
         except PromotionError as exc:
-            return _stopped(folder, exc)
+            return _stopped(self._now, exc)
 
-    def _bring(self, folder: GitFolder) -> Outcome:
-        """Update the folder and read it back, also where only the answer was lost."""
-        try:
-            self._update(folder)
-        except TimedOutError:
-            return self._watch(folder)
-        except BrokenAnswerError as exc:
-            outcome = self._read_back(folder, STALE_SECONDS)
-            failed = outcome.conclusion is Conclusion.FAILURE
-            return _stopped(folder, exc) if failed else outcome
-        return self._read_back(folder, STALE_SECONDS)
-
-    def _reason_to_stay(self, folder: GitFolder) -> str:
-        """Return why the folder is left alone after all: it may have changed since it was seen."""
-        head, destination = folder.head_commit_id, self.destination
-        if destination.branch is not None and folder.branch != destination.branch:
-            return f"somebody checked out {folder.branch or 'a tag'} meanwhile"
-        if head == destination.commit:
-            return f"already at {destination.commit[:7]}"
-        goes_back = destination.tag is not None and not self.decision.rule.back
-        if goes_back and head and self._contains(head):
-            return f"is ahead of {destination.tag}, and {self.decision.rule.name} never goes back"
-        return ""
-
-    def _update(self, folder: GitFolder) -> None:
+    def _bring(self) -> Outcome:
         """Update the folder, once more where the cure for a refusal is in our hands."""
+        self._look()
         try:
-            self._send(folder, discard=False)
+            lost = self._update(_Cure())
         except ApiError as exc:
-            failure = explain(exc)
-            discards = self.decision.rule.on_conflict is OnConflict.DISCARD
-            if failure.conclusion is Conclusion.ACTION_REQUIRED and discards:
-                self._send(folder, discard=True)
-            elif failure.credential and self.to.access.renew(folder):
-                self._send(folder, discard=False)
-            elif failure.ambiguous and (chosen := self.to.access.choose(folder)) is not None:
-                self._send(folder, discard=False, git_credential_id=chosen)
-            else:
+            cure = self._cure(exc)
+            if cure is None:
                 raise
+            self._look()
+            lost = self._update(cure)
+        return self._follow_up(lost)
 
-    def _send(
-        self, folder: GitFolder, *, discard: bool, git_credential_id: int | None = None
-    ) -> None:
-        self.to.access.ensure(folder)
-        self.to.folders.update_git_folder(
-            folder.id,
-            branch=self.destination.branch,
-            tag=self.destination.tag,
-            discard=discard,
-            git_credential_id=git_credential_id,
+    def _look(self) -> None:
+        """Read the folder, and end its promotion where the plan no longer moves it."""
+        now = self._to.folders.get_git_folder(self._now.id)
+        if now is None:
+            raise _EndedError(vanished(self._to.folders, self._now))
+        now = replace(now, manageable=self._planned.folder.manageable)
+        self._now, self._read_at = now, self._to.clock.time()
+        if (outcome := self._without_update(self._to.plan(now))) is not None:
+            raise _EndedError(outcome)
+        if self._discards is not None and self._discards[0] != now:
+            raise _EndedError(self._kept(self._discards[1], "it was changed meanwhile"))
+
+    def _without_update(self, fresh: Decision | None) -> Outcome | None:
+        """Return how it ends without an update, by what is decided now; None where it moves."""
+        now = self._now
+        if reason := overruled(self._planned, now, fresh):
+            return ended(now, Conclusion.SKIPPED, reason)
+        assert fresh is not None, "a folder of another repository is left alone"
+        if fresh.blocked:
+            step = "correct this in the Git folder, then re-run"
+            return ended(now, Conclusion.ACTION_REQUIRED, fresh.reason, step)
+        if fresh.arrived:
+            return ended(now, Conclusion.SUCCESS, fresh.reason)
+        return self._ahead(fresh)
+
+    def _ahead(self, fresh: Decision) -> Outcome | None:
+        """Return how it ends for a folder that would go back to a lower tag; None for others."""
+        head, tag, rule = self._now.head_commit_id, self._destination.tag, fresh.rule
+        if tag is None or rule.back or head is None:
+            return None
+        ancestry = self._to.contains(head, self._destination.commit)
+        if ancestry is Ancestry.LACKS:
+            return None
+        if ancestry is Ancestry.FOREIGN:
+            return foreign(self._now, self._now, self._to.repository)
+        if ancestry is Ancestry.CONTAINS:
+            reason = f"is ahead of {tag}, and {rule.name} never goes back"
+            return ended(self._now, Conclusion.SUCCESS, reason)
+        reason = f"may be ahead of {tag}: GitHub could not compare, and {rule.name} never goes back"
+        return ended(self._now, Conclusion.NEUTRAL, reason, "re-run when GitHub answers again")
+
+    def _update(self, cure: _Cure) -> TimedOutError | BrokenAnswerError | None:
+        """Send the update; return what became of its answer where that was lost."""
+        self._to.access.ensure(self._now)
+        self._discarded = cure.discard
+        try:
+            self._to.folders.update_git_folder(
+                self._now.id,
+                branch=self._destination.branch,
+                tag=self._destination.tag,
+                discard=cure.discard,
+                git_credential_id=cure.git_credential_id,
+                check=self._look_again,
+            )
+        except (TimedOutError, BrokenAnswerError) as exc:
+            return exc
+        return None
+
+    def _look_again(self) -> None:
+        """Look once more where the update had to wait: for a token, or for its turn."""
+        if self._to.clock.time() - self._read_at <= FRESH_SECONDS:
+            return
+        try:
+            self._look()
+        except UnreachableError as exc:  # of this look: the update itself was not sent
+            raise _EndedError(_stopped(self._now, exc)) from exc
+
+    def _cure(self, exc: ApiError) -> _Cure | None:
+        """Return what may help against a refusal, None where nothing does that is ours to do."""
+        access, failure = self._to.access, explain(exc)
+        if self._planned.rule.on_conflict is OnConflict.DISCARD and edits_in_the_way(exc):
+            self._make_sure_to_discard(exc)
+            return _Cure(discard=True)
+        if failure.credential and access.renew(self._now):
+            return _Cure()
+        if failure.ambiguous and (chosen := access.choose(self._now)) is not None:
+            return _Cure(git_credential_id=chosen)
+        return None
+
+    def _make_sure_to_discard(self, exc: ApiError) -> None:
+        """End the promotion where the rule's word does not hold for what would be deleted."""
+        now, was = self._now, self._planned.folder
+        if now.path != was.path:
+            raise _EndedError(self._kept(exc, f"it was moved from {was.path} meanwhile"))
+        head = now.head_commit_id
+        if head and self._to.contains(head, self._destination.commit) is Ancestry.FOREIGN:
+            raise _EndedError(self._kept(exc, "it holds commits that are not on GitHub, too"))
+        self._discards = now, exc
+
+    def _kept(self, exc: ApiError, why: str) -> Outcome:
+        failure = explain(exc)
+        reason = f"{failure.reason}; nothing was discarded: {why}"
+        return ended(self._now, failure.conclusion, reason, failure.next_step)
+
+    def _follow_up(self, lost: TimedOutError | BrokenAnswerError | None) -> Outcome:
+        """Read the folder back; an update whose answer was lost may have been made all the same."""
+        to = self._to
+        back = ReadBack(
+            to.folders,
+            to.clock,
+            to.contains,
+            to.plan,
+            to.repository,
+            before=self._now,
+            destination=self._destination,
         )
+        if isinstance(lost, TimedOutError):
+            return self._watch(back)
+        outcome = back.read(STALE_SECONDS)
+        if outcome is not None:
+            return outcome
+        return back.unchanged() if lost is None else _stopped(self._now, lost)
 
-    def _watch(self, folder: GitFolder) -> Outcome:
+    def _watch(self, back: ReadBack) -> Outcome:
         """Look until git, which is still at it, has moved the folder; never send it again."""
         try:
-            outcome = self._read_back(folder, WATCH_SECONDS)
+            outcome = back.read(WATCH_SECONDS)
         except PromotionError as exc:
             step = "re-run when the workspace answers again"
-            return _ended(folder, Conclusion.TIMED_OUT, folder.head_commit_id, str(exc), step)
-        if outcome.conclusion is not Conclusion.FAILURE:
+            return ended(self._now, Conclusion.TIMED_OUT, str(exc), step)
+        if outcome is not None:
             return outcome
         reason = f"Databricks did not finish within {WATCH_SECONDS / 60:.0f} minutes"
         step = "re-run; a sparse Git folder is faster"
-        return _ended(folder, Conclusion.TIMED_OUT, outcome.after, reason, step)
+        return ended(self._now, Conclusion.TIMED_OUT, reason, step)
 
-    def _read_back(self, before: GitFolder, patience: float) -> Outcome:
-        """Read the folder until it has moved; a read may be stale at first."""
-        clock, commit = self.to.clock, self.destination.commit
-        deadline = clock.time() + patience
-        pause, asked = 0.1, False
-        while True:
-            folder = self.to.folders.get_git_folder(before.id)
-            if folder is None:
-                return _stays(before, "it was deleted meanwhile")
-            if folder.head_commit_id != before.head_commit_id:
-                return self._judge(before, folder)
-            if not asked and self._contains(before.head_commit_id or ""):
-                return _stays(before, f"already past {commit[:7]}")
-            asked = True
-            if clock.time() >= deadline:
-                at = (folder.head_commit_id or "no commit")[:7]
-                reason = f"Databricks reported success, but the Git folder is still at {at}"
-                step = "re-run; if it stays, pull in Databricks and look at what it says"
-                return _ended(before, Conclusion.FAILURE, folder.head_commit_id, reason, step)
-            clock.sleep(pause)
-            pause = min(pause * 2, 5.0)
+    def _refused(self, exc: ApiError) -> Outcome:
+        failure, now = explain(exc), self._now
+        if failure.conclusion is Conclusion.SKIPPED:  # "gone", which only a look can tell
+            return self._gone()
+        reason = failure.reason
+        if self._discarded:
+            reason = f"{reason}; its edits may have been discarded before that"
+        return ended(now, failure.conclusion, reason, failure.next_step)
 
-    def _contains(self, head: str) -> bool:
-        return self.to.contains(head, self.destination.commit) is Ancestry.CONTAINS
-
-    def _judge(self, before: GitFolder, now: GitFolder) -> Outcome:
-        head, commit = now.head_commit_id or "", self.destination.commit
-        if head == commit:
-            return _ended(before, Conclusion.SUCCESS, head, f"at {commit[:7]}")
-        ancestry = self.to.contains(head, commit)
-        if ancestry is Ancestry.CONTAINS:
-            reason = f"at {head[:7]}, which is newer and contains {commit[:7]}"
-            return _ended(before, Conclusion.SUCCESS, head, reason)
-        name = self.destination.name
-        if ancestry is Ancestry.UNKNOWN:
-            return _ended(before, Conclusion.NEUTRAL, head, f"at {head[:7]}, the head of {name}")
-        reason = f"at {head[:7]}: {name} was moved again and has lost {commit[:7]}"
-        return _ended(before, Conclusion.NEUTRAL, head, reason)
-
-
-def _ended(
-    folder: GitFolder, conclusion: Conclusion, after: str | None, reason: str, next_step: str = ""
-) -> Outcome:
-    return Outcome(folder, conclusion, folder.head_commit_id, after, reason, next_step)
-
-
-def _stays(folder: GitFolder, reason: str) -> Outcome:
-    return _ended(folder, Conclusion.SKIPPED, folder.head_commit_id, reason)
-
-
-def _failed(folder: GitFolder, exc: ApiError) -> Outcome:
-    failure = explain(exc)
-    at = folder.head_commit_id
-    return _ended(folder, failure.conclusion, at, failure.reason, failure.next_step)
+    def _gone(self) -> Outcome:
+        """Look whether the folder is gone, as the answer to its update said."""
+        try:
+            self._look()
+        except _EndedError as exc:
+            return exc.outcome
+        except PromotionError as exc:
+            return _stopped(self._now, exc)
+        reason = "Databricks says that the Git folder does not exist, and still shows it"
+        return ended(self._now, Conclusion.FAILURE, reason, "re-run in some minutes")
 
 
 def _stopped(folder: GitFolder, exc: PromotionError) -> Outcome:
     steps = (step for kind, step in NEXT_STEPS.items() if isinstance(exc, kind))
     step = next(steps, "correct this, then re-run")
-    return _ended(folder, Conclusion.FAILURE, folder.head_commit_id, str(exc), step)
+    return ended(folder, Conclusion.FAILURE, str(exc), step)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from promotion.redact import redact
+
 # git@host:owner/name, the scp-like form; a host of one letter would be a Windows drive.
 _SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]{2,}):(?P<path>(?!/*\d+/)[^\s]+)")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
@@ -48,6 +50,12 @@ def repository_key(url: str | None) -> RepositoryKey | None:
         return None
     owner, name = parts[0], parts[1].removesuffix(".git")
     return RepositoryKey(host, owner, name) if name else None
+
+
+def named(url: str | None) -> str:
+    """Return which repository *url* means in words for a message, without a password in it."""
+    key = repository_key(url)
+    return f"{key.host}/{key.full_name}" if key is not None else redact(url or "none")[:200]
 
 
 def is_unencrypted(url: str | None) -> bool:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+from promotion.errors import PromotionError
+
+
+class SlotError(PromotionError):
+    """The slot can't be had now: somebody else uses it, or nobody can say who does."""
+
+    def __init__(self, reason: str, *, next_step: str) -> None:
+        super().__init__(reason)
+        self.next_step = next_step
 
 
 @dataclass(frozen=True)
@@ -21,10 +33,47 @@ class Stored:
     number: int  # grows with every credential that was stored
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a slot, and who hears of it."""
+
+    seconds: float = math.inf
+    told: Callable[[str], None] = lambda _holder: None  # once, where there is a wait: for whom
+
+
+FOREVER = Patience()
+
+
+class Waiting:
+    """One caller's wait for a slot."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._ends = time.monotonic() + patience.seconds
+        self._told = False
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the wait is over, as `Condition.wait` takes them; None: no end."""
+        return None if math.isinf(self._ends) else max(0.0, self._ends - time.monotonic())
+
+    def goes_on(self, holder: str) -> None:
+        """Note that *holder* still has the slot; raise SlotError when the patience is over."""
+        if not self._told:
+            self._told = True
+            self._patience.told(holder)
+        if time.monotonic() >= self._ends:
+            raise SlotError(
+                f"promotions with the token of {holder} use the principal's Git credential, and "
+                f"did not end within {self._patience.seconds:g} s",
+                next_step="run this again when they have ended, or wait longer with --wait",
+            )
+
+
 class SlotKeeper(Protocol):
     """What all who share a principal's slot agree on, in one process or in several."""
 
-    def held_by(self, holder: str) -> AbstractContextManager[None]:
+    def held_by(self, holder: str, patience: Patience = FOREVER) -> AbstractContextManager[None]:
         """Hold the slot, with the same holder's other promotions; first come, first served."""
         ...
 
@@ -59,17 +108,24 @@ class OneProcess:
         self._stored: Stored | None = None
         self._number = 0
 
-    @contextlib.contextmanager
-    def held_by(self, holder: str) -> Iterator[None]:
+    def held_by(self, holder: str, patience: Patience = FOREVER) -> AbstractContextManager[None]:
         """Wait for the slot in order of coming, and hold it."""
+        return self.held_after(Waiting(patience), holder)
+
+    @contextlib.contextmanager
+    def held_after(self, waiting: Waiting, holder: str) -> Iterator[None]:
+        """Do the same within a wait that may have begun already."""
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
-            while self._waiting[0] is not ticket or self._holder not in (None, holder):
-                self._changed.wait()
-            self._waiting.popleft()
-            self._holder, self._count = holder, self._count + 1
-            self._changed.notify_all()
+            try:
+                while self._waiting[0] is not ticket or self._holder not in (None, holder):
+                    waiting.goes_on(self._holder or holder)
+                    self._changed.wait(waiting.left)
+                self._holder, self._count = holder, self._count + 1
+            finally:  # also where the patience is over: a ticket left behind shuts others out
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
         try:
             yield
         finally:

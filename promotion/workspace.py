@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from promotion.ancestry import Compare, nobody_knows
+from promotion.ancestry import AskedOnce, Compare, nobody_knows
 from promotion.clock import Clock, SystemClock
 from promotion.credential_slot import CredentialSlot, TokenSource
 from promotion.databricks import Databricks
@@ -20,7 +21,7 @@ from promotion.git_folder import GitFolder
 from promotion.known_folders import KnownFolders, Memory, NoMemory
 from promotion.outcome import Outcome
 from promotion.pace import CAP
-from promotion.plan import Decision, Mapped, plan
+from promotion.plan import Decision, Mapped, decide, plan
 from promotion.promote import Promoter
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey, repository_key
@@ -102,6 +103,7 @@ class Helpers:
     tags: Callable[[], Mapping[str, str]] = dict  # asked for where a tag was pushed
     progress: Progress = field(default_factory=Progress)
     clock: Clock = field(default_factory=SystemClock)
+    done: Sequence[Outcome] = ()  # of Git folders that were updated already: not once more
 
 
 def promote_in_workspace(
@@ -118,7 +120,7 @@ def promote_in_workspace(
     `problem`.
     """
     helpers = helpers or Helpers()
-    nothing = Report(workspace.name, workspace.host)
+    nothing = Report(workspace.name, workspace.host, outcomes=tuple(helpers.done))
     try:
         seen = workspace.known.known()
         workspace.known.refresh_beside()
@@ -140,10 +142,18 @@ def promote_and_catch_up(
     """
     helpers = helpers or Helpers()
     report = promote_in_workspace(push, repositories, workspace, helpers)
-    if report.problem or not workspace.known.settle():
+    if report.problem:
         return report
-    seen = workspace.known.known()
-    return _promote(push, repositories, workspace, helpers, seen, report)
+    if workspace.known.settle():
+        seen = workspace.known.known()
+        return _promote(push, repositories, workspace, helpers, seen, report)
+    if workspace.known.problem is None:
+        return report
+    reason, next_step = in_words(workspace.known.problem)
+    if not report.outcomes:  # then nothing at all was read of this workspace
+        return replace(report, problem=reason, next_step=next_step)
+    spot = BlindSpot("/", f"it could not be searched for Git folders: {reason}")
+    return replace(report, blind_spots=(*report.blind_spots, spot))
 
 
 def _promote(
@@ -156,12 +166,21 @@ def _promote(
 ) -> Report:
     """Carry out what *before* has not yet; return the report of both."""
     tags = helpers.tags() if push.tag is not None else {}
-    decisions = tuple(plan(push, Mapped(repositories, workspace.rules, tags), seen.folders))
+    mapped = Mapped(repositories, workspace.rules, tags)
+    decisions = tuple(plan(push, mapped, seen.folders))
     tried = {outcome.folder.id for outcome in before.outcomes}
     fresh = [decision for decision in decisions if decision.folder.id not in tried]
     helpers.progress.planned(fresh)
     access = _Access(workspace, helpers.tokens, repositories, seen.folders)
-    outcomes = [*before.outcomes, *_carry_out(fresh, workspace, access, helpers)]
+    promoter = Promoter(
+        workspace.databricks,
+        helpers.clock,
+        access,
+        partial(decide, push, mapped),
+        push.repository,
+        AskedOnce(helpers.contains),
+    )
+    outcomes = [*before.outcomes, *_carry_out(fresh, workspace, access, promoter, helpers)]
     ordered = tuple(sorted(outcomes, key=lambda outcome: outcome.folder.path))
     return replace(before, decisions=decisions, outcomes=ordered, blind_spots=seen.blind_spots)
 
@@ -238,14 +257,17 @@ def _neighbours(
 
 
 def _carry_out(
-    decisions: Sequence[Decision], workspace: Workspace, access: _Access, helpers: Helpers
+    decisions: Sequence[Decision],
+    workspace: Workspace,
+    access: _Access,
+    promoter: Promoter,
+    helpers: Helpers,
 ) -> list[Outcome]:
     moving = [decision for decision in decisions if decision.moves]
     if not moving:
         return []
     # The slowest first, so that none of them begins when all others have ended.
     moving.sort(key=lambda each: -workspace.seconds.get(each.folder.id, 0.0))
-    promoter = Promoter(workspace.databricks, helpers.clock, access, helpers.contains)
     providers = {(decision.folder.provider or "").casefold() for decision in moving}
     outcomes = []
     at_once = min(workspace.at_once, len(moving))

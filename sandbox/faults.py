@@ -24,6 +24,7 @@ ERROR_CODES = {
     504: "DEADLINE_EXCEEDED",
 }
 HTML = "<html><head><title>502 Bad Gateway</title></head><body><pre>nginx</pre></body></html>"
+LOOK_SECONDS = 0.1  # between looks whether a trouble is over
 # SO_LINGER with a zero timeout: closing sends RST, so that clients see a reset connection.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -63,6 +64,7 @@ class Faults:
         self.latency_seconds = 0.0  # added to every answer
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._over = threading.Event()  # set once what hangs now is to hang no more
 
     def add(
         self,
@@ -81,10 +83,10 @@ class Faults:
         """Answer the next *times* matching requests with *status*; the oldest fault strikes first.
 
         "after" lets the request take effect, then loses or replaces its answer.
-        "html" is a proxy's 502 page, "empty" a 500 with no body, "hang" no answer until the
-        client gives up, "reset" a closed connection. "late" and "half" let the request take
-        effect and give the right answer: after *seconds*, or only up to the middle of its body.
-        Any other answer may be *seconds* late too.
+        "html" is a proxy's 502 page, "empty" a 500 with no body, "reset" a closed connection,
+        "hang" no answer until the client gives up, or until `clear` closes the connection.
+        "late" and "half" let the request take effect and give the right answer: after *seconds*,
+        or only up to the middle of its body. Any other answer may be *seconds* late too.
 
         With a *rate*, each matching request is struck with that probability, the same ones in
         the order of coming for the same *seed*; who is spared may be struck by the next fault.
@@ -97,9 +99,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Forget every fault and the latency."""
+        """Forget every fault and the latency, and hang up where a request hangs."""
         with self._lock:
             self._faults.clear()
+            self._over.set()
+            self._over = threading.Event()
             self.latency_seconds = 0.0
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
@@ -110,6 +114,7 @@ class Faults:
                 return await app(scope, receive, send)
             if self.latency_seconds:
                 await asyncio.sleep(self.latency_seconds)
+            over = self._over
             fault = self._take(scope["method"], scope["path"])
             if fault is None:
                 return await app(scope, receive, send)
@@ -117,6 +122,8 @@ class Faults:
             if fault.when == "after" or fault.status in ("half", "late"):
                 answer = await _answer_of(app, scope, receive)
             await asyncio.sleep(fault.seconds)
+            if fault.status == "hang":
+                return await _hang(over, receive, send)
             return await _strike(fault, answer, receive, send)
 
         return faulty
@@ -154,8 +161,6 @@ async def _strike(fault: Fault, answer: list[Message], receive: Receive, send: S
             await send(message)
     elif fault.status == "half":
         await _cut(answer, receive, send)
-    elif fault.status == "hang":
-        await _until_disconnected(receive)
     elif fault.status == "reset":
         await _reset(receive, send)
     else:
@@ -170,6 +175,16 @@ async def _cut(answer: list[Message], receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
     _connection_of(send).close()
     await _until_disconnected(receive)
+
+
+async def _hang(over: threading.Event, receive: Receive, send: Send) -> None:
+    """Answer nothing until the client gives up; hang up where the trouble ends before."""
+    gives_up = asyncio.ensure_future(_until_disconnected(receive))
+    while not over.is_set():
+        if (await asyncio.wait([gives_up], timeout=LOOK_SECONDS))[0]:
+            return
+    gives_up.cancel()
+    await _reset(receive, send)
 
 
 async def _until_disconnected(receive: Receive) -> None:

@@ -44,9 +44,17 @@ def wait_for_heads(sandbox, sha, name="", **options):
     wait_until(lambda: heads(sandbox, name) == {sha}, what=f"{name or 'all'} at {sha}", **options)
 
 
-def checks(sandbox, sha):
-    """Return the newest check run of each name on a commit."""
-    return {run.name: run for run in sandbox.github.check_runs if run.head_sha == sha}
+def checks(sandbox, sha, ref=None):
+    """Return the newest check run on a commit by its workspace, of *ref* where one is given.
+
+    Where it is one for all workspaces, that is empty.
+    """
+    found = {}
+    for run in sandbox.github.check_runs:
+        of, _, workspace = run.external_id.partition(" ")
+        if run.head_sha == sha and ref in (None, of):
+            found[workspace] = run
+    return found
 
 
 def completed(sandbox, sha, count=2):

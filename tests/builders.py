@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from promotion.ancestry import Ancestry, Compare, nobody_knows
+from promotion.clock import Clock
+from promotion.databricks import WorkspaceObject
 from promotion.errors import ApiError
 from promotion.git_folder import GitFolder
-from promotion.plan import Decision, Destination
+from promotion.plan import Decision, Destination, Mapped, decide
+from promotion.promote import GitAccess, GitFolders, Promoter
 from promotion.push import Push
 from promotion.repository_url import RepositoryKey
 
 # They differ in the seven characters that people are shown.
 OLD, NEW, NEWER = "1" * 40, "2" * 40, "3" * 40
+CALL = "PATCH https://adb-1.azuredatabricks.net/api/2.0/repos/1"
 ETL = RepositoryKey("github.com", "octo-org", "etl")
 
 
@@ -37,12 +43,55 @@ def a_folder(**changes: Any) -> GitFolder:
 def an_api_error(
     status: int = 403, error_code: str = "", message: str = "", **more: Any
 ) -> ApiError:
-    return ApiError("PATCH /repos/1", status=status, error_code=error_code, message=message, **more)
+    return ApiError(CALL, status=status, error_code=error_code, message=message, **more)
 
 
 def a_decision(folder: GitFolder | None = None, **changes: Any) -> Decision:
     decision = Decision(folder or a_folder(), Destination("main", None, NEW), "follows main")
     return replace(decision, **changes)
+
+
+def always(ancestry: Ancestry) -> Compare:
+    """Return a compare with one answer to everything."""
+    return lambda _head, _commit: ancestry
+
+
+class StoredAccess:
+    """A Git credential that may be renewed so many times."""
+
+    def __init__(self, renewals: int = 0) -> None:
+        self.renewals = renewals
+
+    def ensure(self, folder: GitFolder) -> None:
+        pass
+
+    def renew(self, _folder: GitFolder) -> bool:
+        self.renewals -= 1
+        return self.renewals >= 0
+
+    def choose(self, _folder: GitFolder) -> int | None:
+        return 7
+
+
+def a_promoter(
+    folders: GitFolders,
+    *,
+    push: Push | None = None,
+    mapped: Mapped | None = None,
+    contains: Compare = nobody_knows,
+    clock: Clock | None = None,
+    access: GitAccess | None = None,
+) -> Promoter:
+    """Return what promotes a push of `octo-org/etl`, by no rules unless *mapped* says so."""
+    push, mapped = push or a_push(), mapped or Mapped({ETL})
+    return Promoter(
+        folders,
+        clock or StillClock(),
+        access or StoredAccess(),
+        partial(decide, push, mapped),
+        push.repository,
+        contains,
+    )
 
 
 class StillClock:
@@ -78,6 +127,13 @@ class InMemoryFolders:
             return self._shown[repo_id]
         return self.folders.get(repo_id)
 
+    def get_status(self, path: str) -> WorkspaceObject | None:
+        found = next((each for each in self.folders.values() if each.path == path), None)
+        return None if found is None else WorkspaceObject(found.id, path, "REPO", git_folder=True)
+
+    def lists_git_folder(self, folder: GitFolder) -> bool:
+        return folder.id in self.folders
+
     def update_git_folder(
         self,
         repo_id: int,
@@ -86,7 +142,9 @@ class InMemoryFolders:
         tag: str | None = None,
         discard: bool = False,
         git_credential_id: int | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        check()
         self.credential_ids.append(git_credential_id)
         self.updates.append((repo_id, discard))
         if self.errors:

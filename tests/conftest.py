@@ -9,13 +9,9 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
-from leaks import leak_in, leaks, secrets_of, told_to_github
+from leaks import leaks, watching
 
-from sandbox.sandbox import Sandbox
-
-KNOWN = pytest.StashKey[set]()
-TOLD = pytest.StashKey[list]()
-
+from sandbox import disclosure
 
 settings.register_profile(
     "busy machine", suppress_health_check=[HealthCheck.too_slow], deadline=None
@@ -23,32 +19,12 @@ settings.register_profile(
 settings.load_profile("busy machine")
 
 
-def pytest_configure(config):
-    config.stash[KNOWN], config.stash[TOLD] = set(), []
-
-
-def pytest_fixture_post_finalizer(fixturedef, request):
-    """Note what a sandbox gave out, and read what it was told, before it is forgotten."""
-    result = fixturedef.cached_result
-    if result is None or not isinstance(result[0], Sandbox):
-        return
-    sandbox, stash = result[0], request.config.stash
-    secrets = secrets_of(sandbox)
-    marks = [secret.encode() for secret in secrets]
-    for name, text in told_to_github(sandbox.github):
-        if (found := leak_in(text.encode(), marks)) is not None:
-            stash[TOLD].append((name, found))
-    # What is not told by its shape is looked for by its value.
-    stash[KNOWN] |= {place.principal.client_secret for place in sandbox.places}
-    stash[KNOWN].add(sandbox.github.webhook_secret)
-
-
 @pytest.fixture(scope="session", autouse=True)
-def no_secret_is_left_behind(request, tmp_path_factory):
-    """Look, once all is over, through everything that the tests have written."""
-    yield
-    stash = request.config.stash
-    found = [*stash[TOLD], *leaks(tmp_path_factory.getbasetemp(), stash[KNOWN])]
+def no_secret_is_left_behind(tmp_path_factory):
+    """Read what the product writes on commits, and once all is over, what is left in files."""
+    with watching() as found:
+        yield
+    found += leaks(tmp_path_factory.getbasetemp(), disclosure.known)
     if found:
         pytest.fail("secrets where none may be:\n" + "\n".join(map(str, found)), pytrace=False)
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import time
+from email.utils import formatdate
 
-from app_world import FAST, checks, fill, post, push_payload
+from app_world import FAST, checks, fill, heads, post, push_payload
+from crash_scenario import be_unkind
+from histories import RULES, Story, write_rules
 from leaks import leak_in, secrets_of
 from running import Developer, Service, wait_until
+from verdicts import MADE_TWICE, identity_of
+from verdicts import Fault as WitnessedFault
 from witness import Witness
 
 from sandbox import world
-from sandbox.faults import HTML
+from sandbox.faults import HTML, Fault
 from sandbox.github.deliveries import Delivery
 from sandbox.sandbox import Sandbox
 
 QUICK = {**FAST, "BRICKPUSH_RECONCILE_SECONDS": "1"}
 SETTLE_SECONDS = 45.0
+PLAIN_NAME = "etl-main"  # of the Git folders that follow nothing but what `Scene.push` pushes
+PAGE = {"body": HTML, "headers": {"Content-Type": "text/html"}}
 # How an API may fail, in the words of `Faults.add`; "refuse" is done by its listener.
 KINDS = {
     "slow": {"status": "late", "seconds": 1.0},
@@ -27,25 +34,79 @@ KINDS = {
     "html 200": {"status": 200, "body": HTML},
     "empty": {"status": "empty"},
     "empty 200": {"status": 200, "body": ""},
+    "403": {"status": 403},
+    "403 html": {"status": 403, **PAGE},
+    "404": {"status": 404},
+    "404 html": {"status": 404, **PAGE},
     "429": {"status": 429},
     "429 wait": {"status": 429, "headers": {"Retry-After": "1"}},
+    "429 wait 0": {"status": 429, "headers": {"Retry-After": "0"}},
+    "429 wait 7": {"status": 429, "headers": {"Retry-After": "7"}},
+    "429 wait 120": {"status": 429, "headers": {"Retry-After": "120"}},
+    "429 until": {"status": 429},  # a date, at which it is over
     "503": {"status": 503},
     "503 wait": {"status": 503, "headers": {"Retry-After": "1"}},
     "refuse": {},
 }
+# What an API says in its own words, and kinds that only it has.
+OWN_KINDS = {
+    ("github", "403"): {"body": {"message": "Resource not accessible by integration"}},
+    ("github", "404"): {"body": {"message": "Not Found", "status": "404"}},
+    ("git", "403"): {"body": "Write access to repository not granted.\n"},
+    ("git", "404"): {"body": "Repository not found.\n"},
+    ("databricks", "403"): {
+        "body": {
+            "error_code": "PERMISSION_DENIED",
+            "message": "You do not have CAN_MANAGE permissions on this Git folder.",
+        }
+    },
+    ("databricks", "403 address"): {
+        "status": 403,
+        "body": "Unauthorized access to Org: 1234567890123456",
+    },
+    ("databricks", "404"): {
+        "body": {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Repo could not be found"}
+    },
+    ("databricks", "404 off"): {
+        "status": 404,
+        "body": {"error_code": "FEATURE_DISABLED", "message": "Repos is disabled."},
+    },
+    ("databricks", "404 nowhere"): {
+        "status": 404,
+        "body": {"error_code": "ENDPOINT_NOT_FOUND", "message": "No API found for 'GET /repos'"},
+    },
+}
 APIS = ("github", "git", "entra", "databricks")
+CASES = [(api, kind) for api in APIS for kind in KINDS] + [
+    case for case in OWN_KINDS if case[1] not in KINDS
+]
+
+
+def fault_of(api: str, kind: str) -> dict:
+    """Return how that API fails so, in the words of `Faults.add`."""
+    fault = {**KINDS.get(kind, {}), **OWN_KINDS.get((api, kind), {})}
+    if kind == "429 until":
+        fault["headers"] = {"Retry-After": formatdate(time.time() + 2, usegmt=True)}
+    return fault
 
 
 class Scene:
-    """Two workspaces with Git folders of one repository, and a service that keeps them at it."""
+    """Two workspaces with Git folders of one repository, and a service that keeps them at it.
+
+    Of a second repository there is a story, whose history is no straight line.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         fill(sandbox)
+        write_rules(sandbox)
         self.sandbox, self.github = sandbox, sandbox.github
         self.workspaces = sandbox.workspaces
         self.history = [self.github.head(world.MAIN, "main")]
-        paths = [folder.path for folder in self.workspaces[0].folders()]
-        self.witness = Witness(sandbox, {"main": self.history}, {"main": paths})
+        self.story = Story(
+            sandbox, sandbox.directory / "story", seed=1, repository=world.REPOSITORIES[2]
+        )
+        self.witness = Witness(sandbox, RULES)
+        self._known: set[WitnessedFault] = set()  # of earlier tests with the same scene
         self.log = sandbox.directory / "service.log"
         self.service: Service | None = None
 
@@ -56,6 +117,11 @@ class Scene:
         self.service = Service(self.sandbox.config_path, self.log, **{**QUICK, **options})
         self.github.hook_url = self.service.hook
         return self.service
+
+    def begin(self) -> None:
+        """Have the service be well, and blame nobody for what was before."""
+        self.wait_promoted(self.push())
+        self._known = set(self.witness.all_faults())
 
     def push(self) -> str:
         """Commit, tell the service as GitHub does, and return the commit, which it has taken."""
@@ -80,14 +146,31 @@ class Scene:
     def _deliveries(self) -> list[Delivery]:
         return [each for each in self.github.deliveries if each.event == "push"]
 
+    @contextlib.contextmanager
+    def unkind(self, seed: int):
+        """Deliver in disorder meanwhile, and answer reads from replicas that are behind."""
+        be_unkind(self.sandbox, seed)
+        try:
+            yield
+        finally:
+            self.github.disturb_deliveries(None)
+            self.github.replicas.catch_up()
+            for workspace in self.workspaces:
+                workspace.replicas.lag()
+
     def promoted(self, sha: str) -> bool:
         """Say whether every Git folder is there, and every workspace's check run says so."""
         runs = checks(self.sandbox, sha)
         conclusions = [run.conclusion for run in runs.values()]
         return self.heads() == {sha} and conclusions == ["success"] * len(self.workspaces)
 
+    def reported_in(self, sha: str) -> list[str | None]:
+        """Return the workspace of each check run of a commit."""
+        named = [identity_of(run) for run in self.github.check_runs if run.head_sha == sha]
+        return sorted(identity.workspace for identity in named)
+
     def heads(self) -> set[str | None]:
-        return {f.head_commit_id for w in self.workspaces for f in w.folders()}
+        return heads(self.sandbox, PLAIN_NAME)
 
     def wait_promoted(self, sha: str, seconds: float = SETTLE_SECONDS) -> float:
         """Wait until *sha* is promoted, and return how long that took."""
@@ -109,7 +192,10 @@ class Scene:
 
     @contextlib.contextmanager
     def trouble(self, api: str, kind: str):
-        """Have all that is asked of an API fail; yield how often something was asked."""
+        """Have all that is asked of an API fail; yield how often something was asked.
+
+        Where an API hangs, the other workspace goes on.
+        """
         if kind == "refuse":
             names = [w.name for w in self.workspaces] if api == "databricks" else [api]
             with contextlib.ExitStack() as stack:
@@ -118,8 +204,10 @@ class Scene:
                     stack.enter_context(listener.refusing())
                 yield lambda: 0
             return
-        places = self.faults(api)
-        struck = [faults.add(path=path, times=None, **KINDS[kind]) for faults, path in places]
+        places = self.faults(api)[: 1 if kind == "hang" else None]
+        struck: list[Fault] = [
+            faults.add(path=path, times=None, **fault_of(api, kind)) for faults, path in places
+        ]
         try:
             yield lambda: sum(fault.hits for fault in struck)
         finally:
@@ -145,13 +233,19 @@ class Scene:
             for faults, _ in self.faults(api):
                 faults.clear()
 
-    def check(self) -> None:
-        """Nothing said that is not so, nobody dead, no secret told, no check run left open."""
+    def made_twice_on_purpose(self, sha: str) -> None:
+        """Blame nobody for check runs of *sha* that there are twice: GitHub lied about the first."""
+        faults = self.witness.all_faults()
+        self._known |= {
+            fault for fault in faults if fault.kind == MADE_TWICE and sha[:7] in fault.what
+        }
+
+    def check(self, seconds: float = SETTLE_SECONDS) -> None:
+        """Nothing said that is not so, all told in the end, nobody dead, no secret told."""
+        self.story.finish()
+        told = self.story.told
+        self.witness.wait_until_settled(seconds=seconds, told=told, known=self._known)
+        self.witness.check(told, known=self._known)
         marks = [secret.encode() for secret in secrets_of(self.sandbox)]
-        assert self.witness.untrue == []
         assert self.service.process.poll() is None
         assert leak_in(self.log.read_bytes(), marks) is None
-        wait_until(
-            lambda: all(run.status == "completed" for run in self.github.check_runs),
-            what="the end of every check run",
-        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import random
 import threading
 import time
@@ -11,15 +9,34 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crash_scenario import serve
-from running import Developer, Service, wait_until
+from crash_scenario import be_unkind, serve
+from histories import RULES, Story, write_rules
+from running import Service
+from verdicts import Fault
 from witness import Witness
 
 from sandbox import world
-from sandbox.github.check_runs import CheckRun
 from sandbox.sandbox import Sandbox
 
 FAULTS = (429, 500, 503, "reset", "html", "half")
+# Mostly commits, and of everything else something; but no tags, whose promotion is not tried
+# again by itself once it has failed.
+MIX = {
+    "commit": 60,
+    "chain": 10,
+    "both": 8,
+    "amend": 6,
+    "revert": 3,
+    "same_commit": 3,
+    "feature": 3,
+    "recreate": 1,
+    "move": 1,
+    "point_elsewhere": 1,
+    "switch": 2,
+    "make_again": 1,
+    "edit": 2,
+    "tidy_up": 6,
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +45,12 @@ class Size:
 
     pushes: int
     repositories: int
-    folders: int  # in all workspaces together
+    more_folders: int  # of each repository in each workspace, beside the three or four of a story
     kill_seconds: float
     quiet_pushes: int  # the last ones: nobody is killed, and memory is watched
     settle_seconds: float  # until everything must have been promoted and told
+    keep_seconds: float  # deliveries and outcomes
+    keep_payloads_seconds: float
     developers: int = 2
     fault_rate: float = 0.05
 
@@ -41,34 +60,24 @@ class Load:
 
     def __init__(self, sandbox: Sandbox, directory: Path, size: Size):
         self.sandbox, self.size = sandbox, size
-        self.names = [f"{world.ORGANIZATION}/team-{number}" for number in range(size.repositories)]
-        for name in self.names:
-            sandbox.github.add_repository(name)
-            sandbox.github.commit(name, "main", {"README.md": f"# {name}\n"}, "Begin")
-        each = size.folders // size.repositories // len(sandbox.workspaces)
-        paths = {name: self._add_folders(name, each) for name in self.names}
+        write_rules(sandbox)
+        names = [f"{world.ORGANIZATION}/team-{number}" for number in range(size.repositories)]
+
+        def tell(numbered: tuple[int, str]) -> Story:
+            number, name = numbered
+            where = directory / name.partition("/")[2]
+            return Story(sandbox, where, seed=number, repository=name, more=size.more_folders)
+
         with ThreadPoolExecutor(4) as pool:
-            clones = list(pool.map(lambda name: self._clone(directory, name), self.names))
-        self.developers = dict(zip(self.names, clones, strict=True))
-        history = {
-            name: developer.git("rev-list", "--reverse", "HEAD").split()
-            for name, developer in self.developers.items()
-        }
-        self.witness = Witness(sandbox, history, paths)
-        self.pushed: dict[str, list[str]] = {name: [] for name in self.names}
-        self._left = size.pushes
-        self._lock = threading.Lock()
+            self.stories = list(pool.map(tell, enumerate(names)))
+        self.folders = sum(len(workspace.folders()) for workspace in sandbox.workspaces)
+        self.witness = Witness(sandbox, RULES)
+        be_unkind(sandbox, seed=size.pushes)
+        self._until = 0  # so many pushes in all, for now
 
-    def _add_folders(self, name: str, each: int) -> list[str]:
-        repository = self.sandbox.github.repository(name)
-        paths = [f"/Repos/person-{number}/{name.partition('/')[2]}" for number in range(each)]
-        for workspace in self.sandbox.workspaces:
-            for path in paths:
-                workspace.add_git_folder(path, repository.clone_url, source=repository.path)
-        return paths
-
-    def _clone(self, directory: Path, name: str) -> Developer:
-        return Developer(self.sandbox, directory / name.partition("/")[2], repository=name)
+    @property
+    def pushes(self) -> int:
+        return sum(story.pushes for story in self.stories)
 
     def break_things(self) -> None:
         """Let one request in twenty fail, before or after its effect, at every API."""
@@ -102,65 +111,43 @@ class Load:
         return sum(fault.hits for fault in self._faults)
 
     def push_all(self, how_many: int) -> None:
-        """Push so often in all, several developers at once, each to repositories of its own."""
-        self._left = how_many
+        """Go on until there are so many more pushes, several developers at once."""
+        self._until = self.pushes + how_many
         crew = self.size.developers
         with ThreadPoolExecutor(crew) as pool:
-            for done in [pool.submit(self._push, n, self.names[n::crew]) for n in range(crew)]:
+            for done in [pool.submit(self._work, n, self.stories[n::crew]) for n in range(crew)]:
                 done.result()
 
-    def _push(self, seed: int, names: list[str]) -> None:
-        dice = random.Random(f"{seed} {self._left}")
-        while self._take():
-            name = dice.choice(names)
-            developer = self.developers[name]
-            sha = developer.commit("jobs/daily.py")
-            self.witness.history[name].append(sha)
-            developer.push()
-            self.pushed[name].append(sha)
-
-    def _take(self) -> bool:
-        with self._lock:
-            self._left -= 1
-            return self._left >= 0
+    def _work(self, seed: int, stories: list[Story]) -> None:
+        """Go on with repositories of one's own."""
+        dice = random.Random(f"{seed} {self._until}")
+        while self.left():
+            dice.choice(stories).step(MIX)
 
     def left(self) -> int:
-        return max(0, self._left)
+        return max(0, self._until - self.pushes)
 
-    def behind(self) -> list[str]:
-        """Return the Git folders that are not at their branch's head."""
-        return [
-            f"{workspace.name}{path}"
-            for name, history in self.witness.history.items()
-            for workspace in self.sandbox.workspaces
-            for path in self.witness.paths[name]
-            if workspace.folder(path).head_commit_id != history[-1]
-        ]
+    def settle(self) -> tuple[float, list[Fault]]:
+        """Wait until all is as it must be, or the time is over; return how long, and what is not.
 
-    def untold(self) -> list[str]:
-        """Return the pushes of which not every workspace has told, or not to the end.
-
-        Of more than twenty pushes that one promotion overtook, each is told for all workspaces.
+        What is or was wrong at any time is returned in both cases.
         """
-        usual = {f"Brickpush / {workspace.name}" for workspace in self.sandbox.workspaces}
-        told = self._told()
-        return [
-            f"{name} {sha}: {sorted((run.name, run.status) for run in told[sha])}"
-            for name, commits in self.pushed.items()
-            for sha in commits
-            if {run.name for run in told[sha]} not in (usual, {"Brickpush"})
-            or {run.status for run in told[sha]} != {"completed"}
+        for story in self.stories:
+            story.finish()
+        started = time.monotonic()
+        try:
+            self.witness.wait_until_settled(seconds=self.size.settle_seconds, every=1.0)
+        except AssertionError:  # what is wrong is told by who asks
+            return time.monotonic() - started, self.witness.all_faults()
+        return time.monotonic() - started, self.witness.faults
+
+    def told(self, faults: list[Fault]) -> str:
+        """Return what was wrong, with the histories of the repositories that it was in."""
+        lines = [f"- {fault}" for fault in faults[:100]]
+        guilty = [
+            story for story in self.stories if any(story.repository in one.what for one in faults)
         ]
-
-    def made_twice(self) -> int:
-        """Return how many check runs there are beside a newer one, which GitHub shows."""
-        return sum(len(runs) - len({run.name for run in runs}) for runs in self._told().values())
-
-    def _told(self) -> dict[str, list[CheckRun]]:
-        told = collections.defaultdict(list)
-        for run in self.sandbox.github.check_runs:
-            told[run.head_sha].append(run)
-        return told
+        return "\n".join([*lines, *(story.told() for story in guilty[:5])])
 
 
 @dataclass
@@ -179,12 +166,16 @@ class Supervisor:
         self.started_at = time.time()
         self.sandbox.github.hook_url = self.service.hook
 
+    def kill(self) -> None:
+        """Kill it, and start it again."""
+        self.service.close()
+        self.kills += 1
+        self.start()
+
     def kill_every(self, seconds: float) -> None:
         """Kill and start again, once at least, until `rest` is called."""
         while not self._ended.wait(seconds) or not self.kills:
-            self.service.close()
-            self.kills += 1
-            self.start()
+            self.kill()
 
     def rest(self) -> None:
         self._ended.set()
@@ -199,11 +190,3 @@ class Supervisor:
         except OSError:
             return 0.0
         return pages * 4096 / 1e6
-
-
-def settle(load: Load, *, seconds: float) -> float:
-    """Wait until all is promoted and told, or the time is over; return how long it took."""
-    started = time.monotonic()
-    with contextlib.suppress(AssertionError):  # what is left is shown by who asks for it
-        wait_until(lambda: not load.behind() and not load.untold(), seconds=seconds, every=1.0)
-    return time.monotonic() - started

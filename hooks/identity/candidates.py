@@ -5,16 +5,25 @@ Only what the user's own environment and home directory name: never anything fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.identity.cli_tokens import RenewedToken, azure_cli_token, databricks_cli_token
 from hooks.identity.clouds import authority_host, ca_path
-from hooks.identity.connection import Connection, NeedsLoginError, host_name, workspace_url
+from hooks.identity.connection import (
+    Connection,
+    NeedsLoginError,
+    header_token,
+    host_name,
+    plain_word,
+    workspace_url,
+)
 from hooks.identity.environment import environment_connection
 from hooks.identity.profiles import AUTH_TYPES, Profile, find_profile
 from hooks.identity.service_principal import service_principal_authorization
+from hooks.identity.trusted_hosts import WHERE, TrustedHosts
+from hooks.own_variables import own_variables
 from promotion.errors import ConfigError, SignInError
 
 if TYPE_CHECKING:
@@ -38,11 +47,12 @@ def candidates(
     In order: an identity that the environment spells out, a profile that it names,
     DATABRICKS_HOST, promote.toml, the default profile. Raises ConfigError where there is none.
     """
+    environ = own_variables(environ)
     found = _Finder(environ, settings)
     if chosen:
         listed = next((each for each in settings.workspaces if each.name == chosen), None)
         return (found.listed(listed) if listed else found.profile(chosen),)
-    if connection := environment_connection(environ):
+    if connection := environment_connection(environ, found.trusted):
         return (Candidate(connection.name, connection.host, lambda: connection),)
     if named := environ.get("DATABRICKS_CONFIG_PROFILE"):
         return (found.profile(named),)
@@ -57,6 +67,10 @@ def candidates(
 class _Finder:
     environ: Mapping[str, str]
     settings: Settings
+
+    @property
+    def trusted(self) -> TrustedHosts:
+        return TrustedHosts(self.environ, self.settings)
 
     def listed(self, workspace: WorkspaceSettings) -> Candidate:
         """Return a workspace of promote.toml."""
@@ -91,8 +105,9 @@ class _Finder:
         kind, name = profile.kind, profile.name
         if kind == "pat":
             _require(profile, "token")
+            token = header_token(profile.token, source=f"the token of profile {name}")
             words = f"profile {name} (personal access token)"
-            return Connection(name, url, words, lambda: f"Bearer {profile.token}")
+            return Connection(name, url, words, lambda: f"Bearer {token}")
         if kind == "azure-client-secret":
             _require(profile, "azure_tenant_id", "azure_client_id", "azure_client_secret")
             authorization = service_principal_authorization(
@@ -106,7 +121,7 @@ class _Finder:
             return Connection(name, url, words, authorization)
         if kind and kind not in AUTH_TYPES:
             raise ConfigError(
-                f"profile {name} has auth_type {kind}, which is not known here: "
+                f"profile {name} has auth_type {plain_word(kind)}, which is not known here: "
                 f"use one of {', '.join(AUTH_TYPES)}"
             )
         return self._developer(name, url, profile)
@@ -114,41 +129,46 @@ class _Finder:
     def _developer(self, name: str, url: str, profile: Profile | None = None) -> Connection:
         """Return the first sign-in of the developer that gives a token."""
         refusals = []
-        for words, authorization in self._sign_ins(url, profile):
+        trusted = self.trusted.include(url)
+        for words, authorization in self._sign_ins(url, profile, trusted=trusted):
             try:
                 authorization()
             except SignInError as exc:
                 refusals.append(str(exc))
                 continue
             return Connection(name, url, words, authorization)
+        if not trusted:
+            refusals.append(f"a token of Entra's goes only to {WHERE}")
         raise NeedsLoginError(
             f"nobody is signed in to {url} ({'; '.join(refusals)})",
-            self._next_step(url, profile.kind if profile else ""),
+            self._next_step(url, profile.kind if profile else "", trusted=trusted),
         )
 
-    def _sign_ins(self, url: str, profile: Profile | None) -> list[tuple[str, Callable[[], str]]]:
-        environ = self.environ
-        kind = profile.kind if profile else ""
-        named = profile.name if profile and kind else ""
-        tenant_id = (profile.azure_tenant_id if profile else "") or environ.get("ARM_TENANT_ID", "")
-        about = f"profile {profile.name} (" if profile else ""
-        close = ")" if profile else ""
-        databricks = RenewedToken(lambda: databricks_cli_token(url, environ, named))
-        azure = RenewedToken(lambda: azure_cli_token(environ, tenant_id))
-        found: list[tuple[str, Callable[[], str]]] = []
+    def _sign_ins(
+        self, url: str, profile: Profile | None, *, trusted: bool
+    ) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Yield what to try; the databricks CLI's token is for one host, those of Entra are not."""
+        environ, kind = self.environ, profile.kind if profile else ""
+        about = f"profile {profile.name} ({{}})" if profile else "{}"
         if kind in ("", "databricks-cli"):
-            found.append((f"{about}the databricks CLI's sign-in{close}", databricks.authorization))
-        if kind in ("", "azure-cli"):
-            found.append((f"{about}the az CLI's sign-in{close}", azure.authorization))
-        if kind == "" and self.settings.login:
+            named = profile.name if profile and kind else ""
+            databricks = RenewedToken(lambda: databricks_cli_token(url, environ, named))
+            yield about.format("the databricks CLI's sign-in"), databricks.authorization
+        if kind in ("", "azure-cli") and trusted:
+            settled = profile.azure_tenant_id if profile else ""
+            tenant_id = settled or environ.get("ARM_TENANT_ID", "")
+            azure = RenewedToken(lambda: azure_cli_token(environ, tenant_id))
+            yield about.format("the az CLI's sign-in"), azure.authorization
+        if kind == "" and self.settings.login and trusted:
             from hooks.identity.user_sign_in import UserSignIn
 
             own = UserSignIn(self.settings.login, environ)
-            found.append((f"{about}the sign-in of `git promote login`{close}", own.authorization))
-        return found
+            yield about.format("the sign-in of `git promote login`"), own.authorization
 
-    def _next_step(self, url: str, kind: str) -> str:
+    def _next_step(self, url: str, kind: str, *, trusted: bool) -> str:
         databricks, azure = f"`databricks auth login --host {url}`", "`az login`"
+        if not trusted:
+            return f"correct the host, or run {databricks}"
         if kind:
             return f"run {azure if kind == 'azure-cli' else databricks}"
         return "run `git promote login`" if self.settings.login else f"run {databricks} or {azure}"

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from hooks.identity.connection import VISIBLE
 from hooks.identity.profiles import home
+from hooks.known_secrets import remember
 from hooks.programs import find_program, run_program
 from promotion.errors import SignInError
 
@@ -75,6 +77,9 @@ def _ask(name: str, arguments: tuple[str, ...], environ: Mapping[str, str]) -> d
     wanted = "accessToken" if name == "az" else "access_token"
     if not isinstance(body, dict) or not body.get(wanted):
         raise SignInError(f"the {name} CLI gave no token: its answer holds no {wanted}")
+    if not VISIBLE.fullmatch(str(body[wanted])):
+        raise SignInError(f"the {name} CLI gave no token: its {wanted} holds odd characters")
+    remember(str(body[wanted]))
     return body
 
 

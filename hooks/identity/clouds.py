@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from hooks.identity.connection import https_origin, plain_word
 from promotion.errors import ConfigError
 
 PUBLIC = "https://login.microsoftonline.com"
@@ -25,14 +25,13 @@ CLOUDS = {
 def authority_host(environ: Mapping[str, str], cloud: str = "") -> str:
     """Return the host that signs in for *cloud*, or for the one that the environment names."""
     if given := environ.get("AZURE_AUTHORITY_HOST"):
-        split = urlsplit(given if "://" in given else f"https://{given}")
-        if split.scheme != "https" or not split.hostname or split.username:
-            raise ConfigError(f"AZURE_AUTHORITY_HOST must be an https address, not {given!r}")
-        return f"https://{split.netloc}"
+        return https_origin(given, source="AZURE_AUTHORITY_HOST")
     name = cloud or environ.get("ARM_ENVIRONMENT") or "public"
     found = CLOUDS.get(name.casefold())
     if found is None:
-        raise ConfigError(f"ARM_ENVIRONMENT must be public, usgovernment or china, not {name!r}")
+        source = "azure_environment" if cloud else "ARM_ENVIRONMENT"
+        allowed = "public, usgovernment or china"
+        raise ConfigError(f"{source} must be {allowed}, not {plain_word(name)!r}")
     return found
 
 

@@ -1,15 +1,24 @@
-"""One workspace, and how to sign in to it. Pure."""
+"""One workspace, its address, and how to sign in to it. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from promotion.discovery import ROOTS
 from promotion.errors import ConfigError, SignInError
+from promotion.redact import HIDDEN
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+EXAMPLE = "adb-1234567890123456.7.azuredatabricks.net"
+
+VISIBLE = re.compile(r"[!-~]+")  # what an address or a token of a header may hold
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_IPV6 = re.compile(r"[0-9a-f:.]+")
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,24}")  # shorter than any token
 
 
 @dataclass(frozen=True)
@@ -38,22 +47,63 @@ def workspace_url(text: str, *, source: str) -> str:
     People paste addresses as the browser shows them (`…/?o=123`), and leave the scheme out.
     A token goes there, so it must be https; plain http is for stand-ins on this machine.
     """
-    try:
-        split = urlsplit(text if "://" in text else f"https://{text}")
-        port = split.port
-    except ValueError as exc:
-        raise ConfigError(f"{source} is not a workspace's address: {exc}") from None
-    if not split.hostname or any(mark in split.netloc for mark in "@\\ "):
-        raise ConfigError(
-            f"{source} is not a workspace's address: "
-            "give its host name, like adb-1234567890123456.7.azuredatabricks.net"
-        )
-    if split.scheme != "https" and not (split.scheme == "http" and split.hostname in LOOPBACK):
-        raise ConfigError(f"{source} must start with https://, not {split.scheme}://")
-    host = f"[{split.hostname}]" if ":" in split.hostname else split.hostname
-    return f"{split.scheme}://{host}" + (f":{port}" if port and port != 443 else "")
+    hint = f"{source} is not a workspace's address: give its host name, like {EXAMPLE}"
+    scheme, host, port = _parts(text, hint)
+    if scheme != "https" and not (scheme == "http" and host.strip("[]") in LOOPBACK):
+        raise ConfigError(f"{source} must start with https://")
+    # A name without a dot is no workspace's; it may be a token that was pasted at the wrong place.
+    if not any(mark in host for mark in ".:") and host not in LOOPBACK:
+        raise ConfigError(hint)
+    return f"{scheme}://{host}" + (f":{port}" if port and port != 443 else "")
+
+
+def https_origin(text: str, *, source: str) -> str:
+    """Return an https address without path, query or user, or raise ConfigError."""
+    hint = f"{source} must be an https address, like https://login.microsoftonline.com"
+    scheme, host, port = _parts(text, hint)
+    if scheme != "https":
+        raise ConfigError(hint)
+    return f"https://{host}" + (f":{port}" if port and port != 443 else "")
 
 
 def host_name(url: str) -> str:
     """Return the part of a workspace's address that a person knows it by."""
     return urlsplit(url).netloc
+
+
+def header_token(token: str, *, source: str) -> str:
+    """Return a token that a request's header can carry, or raise ConfigError."""
+    if not VISIBLE.fullmatch(token):
+        raise ConfigError(
+            f"{source} holds a character that no token has, such as a space: copy the token again"
+        )
+    return token
+
+
+def plain_word(value: str) -> str:
+    """Return a wrong value as a message may show it: a line that went wrong may hold a secret."""
+    return value if _WORD.fullmatch(value) else HIDDEN
+
+
+def _parts(text: str, hint: str) -> tuple[str, str, int | None]:
+    """Return scheme, host (an IPv6 one in brackets) and port; errors never quote the text.
+
+    It is looked at before it is parsed: urlsplit drops line breaks, and what stands on both
+    sides of one, a token perhaps, would become one host name.
+    """
+    text = text.strip()
+    if not VISIBLE.fullmatch(text) or "\\" in text:
+        raise ConfigError(hint)
+    try:
+        split = urlsplit(text if "://" in text else f"https://{text}")
+        port = split.port
+    except ValueError:
+        raise ConfigError(hint) from None
+    host = (split.hostname or "").removesuffix(".")
+    if "@" in split.netloc:
+        raise ConfigError(hint)
+    if ":" in host and _IPV6.fullmatch(host):
+        return split.scheme, f"[{host}]", port
+    if not _HOST_NAME.fullmatch(host):
+        raise ConfigError(hint)
+    return split.scheme, host, port

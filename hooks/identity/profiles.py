@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import configparser
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hooks.identity.connection import workspace_url
+from hooks.known_secrets import remember
 from promotion.errors import ConfigError
 
 SETTINGS = "__settings__"
 DEFAULT = "DEFAULT"
+FILE = ".databrickscfg"
 AUTH_TYPES = ("pat", "azure-client-secret", "databricks-cli", "azure-cli")
+SECRET_KEYS = ("token", "secret", "password")
+# Notepad writes the first of these, PowerShell's `>` the second.
+ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 @dataclass(frozen=True)
@@ -45,27 +56,42 @@ def home(environ: Mapping[str, str]) -> Path:
 
 def profiles_path(environ: Mapping[str, str]) -> Path:
     """Return the file of profiles, which must not depend on the repository one stands in."""
-    given = environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg"
+    given = environ.get("DATABRICKS_CONFIG_FILE") or f"~/{FILE}"
     path = home(environ) / given[2:] if given.startswith("~/") else Path(given)
     if not path.is_absolute():
         raise ConfigError(f"DATABRICKS_CONFIG_FILE must be an absolute path, not {given!r}")
     return path
 
 
-def read_profiles(environ: Mapping[str, str]) -> configparser.ConfigParser:
-    """Read the file of profiles; without one there are none."""
+def read_profiles(path: Path) -> configparser.ConfigParser:
+    """Read a file of profiles; without one there are none.
+
+    Messages name lines by their numbers and never quote them: one may hold a token.
+    """
     # DEFAULT is an ordinary profile there: the others inherit nothing from it.
     parser = configparser.ConfigParser(default_section="", interpolation=None, strict=False)
-    path = profiles_path(environ)
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
+        # To Python's parser an indented line is the rest of the line before it, to the databricks
+        # CLI a line of its own; a host and the token below it would be one value.
+        lines = [line.strip() for line in _decoded(path).split("\n")]
+        parser.read_string("\n".join(lines))
     except FileNotFoundError:
         pass
     except OSError as exc:
         raise ConfigError(f"{path} can't be read ({exc.strerror})") from None
-    except (configparser.Error, UnicodeDecodeError) as exc:
-        # The parser's own words quote the line, which may hold a token.
+    except configparser.MissingSectionHeaderError as exc:
+        raise ConfigError(
+            f"line {exc.lineno} of {path} stands above any profile's name: "
+            f"put [{DEFAULT}] in a line above it"
+        ) from None
+    except configparser.ParsingError as exc:
+        number = exc.errors[0][0]
+        raise ConfigError(
+            f"line {number} of {path} is neither [PROFILE] nor `key = value`: correct it"
+        ) from None
+    except configparser.Error as exc:
         raise ConfigError(f"{path} is not a file of profiles: {type(exc).__name__}") from None
+    _remember_secrets(parser)
     return parser
 
 
@@ -74,23 +100,68 @@ def find_profile(environ: Mapping[str, str], name: str = "") -> Profile | None:
 
     Only a profile that somebody asked for by name has to exist.
     """
-    parser = read_profiles(environ)
+    path = profiles_path(environ)
+    parser = read_profiles(path)
     wanted = name or environ.get("DATABRICKS_CONFIG_PROFILE", "")
     settled = parser.get(SETTINGS, "default_profile", fallback="")
     chosen = wanted or settled or DEFAULT
     if not parser.has_section(chosen):
         if wanted or settled:
-            raise ConfigError(
-                f"{profiles_path(environ)} has no profile {chosen!r}: {_others(parser)}"
-            )
+            raise ConfigError(f"{path} has no profile {chosen!r}: {_others(parser)}")
         return None
-    section = {key: value.strip() for key, value in parser.items(chosen)}
+    section = {key: _unquoted(value) for key, value in parser.items(chosen)}
     if not section.get("host"):
         if chosen == DEFAULT and not wanted:
             return None
-        raise ConfigError(f"profile {chosen!r} of {profiles_path(environ)} names no host")
+        raise ConfigError(f"profile {chosen!r} of {path} names no host")
     known = {key: section.get(key, "") for key in Profile.__dataclass_fields__ if key != "name"}
     return Profile(name=chosen, **known)
+
+
+def own_hosts(environ: Mapping[str, str]) -> set[str]:
+    """Return the addresses that ~/.databrickscfg names.
+
+    DATABRICKS_CONFIG_FILE does not count: it may name a file of a repository, where DATABRICKS_HOST
+    may come from too.
+    """
+    parser = read_profiles(home(environ) / FILE)
+    found = set()
+    for section in parser.sections():
+        try:
+            host = _unquoted(parser.get(section, "host", fallback=""))
+            found.add(workspace_url(host, source=f"host of profile {section}"))
+        except ConfigError:
+            continue  # whoever uses that profile is told
+    return found
+
+
+def _decoded(path: Path) -> str:
+    """Return the file's text; raises ConfigError that names the line which is none."""
+    content = path.read_bytes()
+    found = (name for mark, name in ENCODINGS.items() if content.startswith(mark))
+    encoding = next(found, "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as exc:
+        number = content[: exc.start].count(b"\n") + 1
+        raise ConfigError(f"line {number} of {path} is not UTF-8: save the file as UTF-8") from None
+    if "\0" in text:
+        raise ConfigError(f"{path} is not UTF-8 (UTF-16, perhaps): save the file as UTF-8")
+    return text
+
+
+def _remember_secrets(parser: configparser.ConfigParser) -> None:
+    for section in parser.sections():
+        for key, value in parser.items(section):
+            if any(word in key for word in SECRET_KEYS):
+                remember(value, _unquoted(value))
+
+
+def _unquoted(value: str) -> str:
+    """Return a value without the quotes around it, as the databricks CLI takes it."""
+    value = value.strip()
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
 
 
 def _others(parser: configparser.ConfigParser) -> str:

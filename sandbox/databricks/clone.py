@@ -40,9 +40,19 @@ class Clone:
         if sparse is not None:
             self.set_sparse_checkout(sparse)
 
+    def begin(self, url: str) -> None:
+        """Be what a clone is that broke off before its first commit came."""
+        self.directory.mkdir(exist_ok=True)
+        self._git.run(self.directory, "init", "--quiet", "--initial-branch", "main")
+        self._git.run(self.directory, "remote", "add", "--", "origin", url)
+
     def set_sparse_checkout(self, patterns: Sequence[str]) -> None:
         """Keep only what matches *patterns* in the working tree."""
         self._git.run(self.directory, "sparse-checkout", "set", "--no-cone", "--", *patterns)
+
+    def set_remote(self, url: str) -> None:
+        """Fetch from *url* from now on; what was fetched before stays."""
+        self._git.run(self.directory, "remote", "set-url", "origin", url)
 
     def discard(self) -> None:
         """Wipe uncommitted and untracked work; local commits stay."""
@@ -120,6 +130,9 @@ class Clone:
             return remote
         assert local is not None
         if self._is_ancestor(local, remote):
+            return remote
+        # A branch that was pushed by force while something else was in the way of an update.
+        if refs.was_at(self.directory / ".git", f"refs/remotes/origin/{branch}", local):
             return remote
         if remote_before and self._is_ancestor(local, remote_before):
             return remote

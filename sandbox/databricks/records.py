@@ -69,5 +69,8 @@ class Behaviour:
     concurrent_updates: Literal["serialize", "abort"] = "serialize"
     second_credential: Literal["conflict", "old"] = "conflict"
     update_keeps_username: bool = False  # of a Git credential, when PATCH does not say it
+    broken_clones_stay: bool = False  # a clone that fails leaves a Git folder without a commit
     longest_token: int | None = None  # characters of a personal_access_token
+    # What listings of these directories are answered: status, error code and message.
+    refused_listings: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     stale_reads: int = 0  # GETs after a PATCH that still show the old commit

@@ -29,6 +29,15 @@ def resolve(git_directory: Path, ref: str) -> str | None:
     return text if SHA.fullmatch(text) else None
 
 
+def was_at(git_directory: Path, ref: str, commit: str) -> bool:
+    """Say whether *ref* was ever at *commit*, by its log."""
+    try:
+        lines = (git_directory / "logs" / ref).read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return any(commit in line.split(" ", 2)[:2] for line in lines)
+
+
 def _packed(git_directory: Path, ref: str) -> str | None:
     try:
         lines = (git_directory / "packed-refs").read_text().splitlines()

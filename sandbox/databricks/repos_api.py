@@ -6,18 +6,20 @@ import base64
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sandbox.databricks import errors, paths
 from sandbox.databricks.calls import Call
+from sandbox.databricks.changes import Changes, Replicas, What
 from sandbox.databricks.clone import Clone
 from sandbox.databricks.credentials import canonical_provider
 from sandbox.databricks.errors import ApiError
 from sandbox.databricks.git import Git
-from sandbox.databricks.principals import Principals
+from sandbox.databricks.principals import Principal, Principals
 from sandbox.databricks.pulls import Pulls
-from sandbox.databricks.records import Behaviour
+from sandbox.databricks.records import Behaviour, FolderSnapshot
 from sandbox.databricks.tree import GitFolder, Stale, Tree
 
 
@@ -31,6 +33,8 @@ class ReposApi:
         principals: Principals,
         pulls: Pulls,
         behaviour: Behaviour,
+        changes: Changes,
+        replicas: Replicas,
         git: Git,
         clones: Path,
         page_size: int,
@@ -39,6 +43,8 @@ class ReposApi:
         self._principals = principals
         self._pulls = pulls
         self._behaviour = behaviour
+        self._changes = changes
+        self._replicas = replicas
         self._git = git
         self._clones = clones
         self._page_size = page_size
@@ -80,7 +86,17 @@ class ReposApi:
 
     def get(self, call: Call) -> Mapping[str, Any]:
         folder = self._folder(call, "CAN_READ")
-        return {**_shown(folder, fresh=False), "git_cli_enabled": folder.git_cli}
+        seen = self._shown_by_replica(folder)
+        return {**_shown(folder, seen), "git_cli_enabled": folder.git_cli}
+
+    def _shown_by_replica(self, folder: GitFolder) -> FolderSnapshot:
+        """Return what one read shows: for a while the old commit."""
+        branch, commit = self._replicas.position(folder)
+        stale = folder.stale
+        if stale is not None and stale.reads > 0:
+            stale.reads -= 1
+            branch, commit = stale.branch, stale.head_commit_id
+        return replace(folder.snapshot(), branch=branch, head_commit_id=commit)
 
     def create(self, call: Call) -> Mapping[str, Any]:
         """Clone a repository into a new Git folder."""
@@ -90,19 +106,29 @@ class ReposApi:
         folder_id = self._tree.new_id()
         clone = Clone(self._git, self._clones / str(folder_id))
         patterns = _patterns(call)
-        with self._pulls.operation(
-            call.principal,
-            path=path,
-            url=url,
-            provider=provider,
-            credential_id=call.body.get("git_credential_id"),
-        ) as authorization:
-            clone.download(url, authorization, sparse=patterns)
         sparse = None if patterns is None else tuple(patterns)
         folder = GitFolder(folder_id, path, url, provider, clone, sparse_patterns=sparse)
-        self._tree.add(folder)
-        self._principals.grant(call.principal.name, path, "CAN_MANAGE")
+        try:
+            with self._pulls.operation(
+                call.principal,
+                path=path,
+                url=url,
+                provider=provider,
+                credential_id=call.body.get("git_credential_id"),
+            ) as authorization:
+                clone.download(url, authorization, sparse=patterns)
+        except ApiError:
+            if self._behaviour.broken_clones_stay:
+                clone.begin(url)
+                self._add(folder, call.principal)
+            raise
+        self._add(folder, call.principal)
         return _shown(folder)
+
+    def _add(self, folder: GitFolder, owner: Principal) -> None:
+        with self._changes.of(folder, What.CREATED, by="api"):
+            self._tree.add(folder)
+        self._principals.grant(owner.name, folder.path, "CAN_MANAGE")
 
     def _new_path(self, call: Call, url: str) -> str:
         name = url.rstrip("/").rpartition("/")[2].removesuffix(".git")
@@ -128,8 +154,10 @@ class ReposApi:
         if not folder.busy.acquire(blocking=waits):
             message = "Another Git operation is in progress on this Git folder."
             raise ApiError(409, "ABORTED", message)
+        discards = bool(call.body.get("dangerously_force_discard_all"))
         try:
-            self._update(call, folder)
+            with self._changes.of(folder, What.UPDATED, by="api", discards=discards):
+                self._update(call, folder)
         finally:
             folder.busy.release()
         return _shown(folder) if self._behaviour.update_answers_with == "folder" else {}
@@ -159,7 +187,7 @@ class ReposApi:
 
     def delete(self, call: Call) -> Mapping[str, Any]:
         folder = self._folder(call, "CAN_MANAGE")
-        with folder.busy:
+        with folder.busy, self._changes.of(folder, What.DELETED, by="api"):
             self._tree.remove(folder)
             shutil.rmtree(folder.clone.directory)
         return {}
@@ -215,21 +243,16 @@ def _patterns(call: Call) -> list[str] | None:
     return [str(pattern) for pattern in given.get("patterns", [])]
 
 
-def _shown(folder: GitFolder, *, fresh: bool = True) -> dict[str, Any]:
-    """Return what the API shows of a folder, for a while the old commit if *fresh* is false."""
-    seen = folder.snapshot()
-    branch, commit = seen.branch, seen.head_commit_id
-    stale = folder.stale
-    if not fresh and stale is not None and stale.reads > 0:
-        stale.reads -= 1
-        branch, commit = stale.branch, stale.head_commit_id
+def _shown(folder: GitFolder, seen: FolderSnapshot | None = None) -> dict[str, Any]:
+    """Return what the API shows of a folder, as it is or as it is *seen*."""
+    seen = seen or folder.snapshot()
     fields: dict[str, Any] = {
         "id": seen.id,
         "path": seen.path,
         "url": seen.url,
         "provider": seen.provider,
-        "branch": branch,
-        "head_commit_id": commit,
+        "branch": seen.branch,
+        "head_commit_id": seen.head_commit_id,
     }
     if folder.sparse_patterns is not None:
         fields["sparse_checkout"] = {"patterns": list(folder.sparse_patterns)}

@@ -35,6 +35,7 @@ class GitFolder:
     source: Path | None = None  # the bare repository it was made from
     sparse_patterns: tuple[str, ...] | None = None
     stale: Stale | None = None
+    past: list[tuple[float, str | None, str | None]] = field(default_factory=list)  # until when
     busy: threading.Lock = field(default_factory=threading.Lock)  # one Git operation at a time
 
     def snapshot(self) -> FolderSnapshot:
@@ -92,6 +93,16 @@ class Tree:
             self.make_directory(paths.parent(folder.path))
             self._folders[folder.id] = folder
             self._by_path[folder.path] = folder
+
+    def move(self, folder: GitFolder, path: str) -> None:
+        """Give a Git folder another path, in a directory that is made where it is missing."""
+        with self._lock:
+            if self.taken(path):
+                raise ValueError(f"{path} exists")
+            self.make_directory(paths.parent(path))
+            del self._by_path[folder.path]
+            folder.path = path
+            self._by_path[path] = folder
 
     def remove(self, folder: GitFolder) -> None:
         with self._lock:

@@ -10,12 +10,14 @@ from starlette.types import ASGIApp
 
 from sandbox.databricks import paths
 from sandbox.databricks.calls import Caller
+from sandbox.databricks.changes import Changes, FolderChange, Replicas, What
 from sandbox.databricks.clone import Clone
 from sandbox.databricks.credentials import GitCredentials
 from sandbox.databricks.credentials_api import CredentialsApi
 from sandbox.databricks.door import Door
 from sandbox.databricks.errors import GitAnswers
 from sandbox.databricks.git import Git
+from sandbox.databricks.people import People
 from sandbox.databricks.principals import Principal, Principals
 from sandbox.databricks.pulls import Pulls
 from sandbox.databricks.records import (
@@ -37,7 +39,7 @@ from sandbox.faults import Faults
 SIGN_IN_CLIENT = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 
 
-class Workspace:
+class Workspace(People):
     """One Azure Databricks workspace on a loopback port."""
 
     asgi: ASGIApp
@@ -59,9 +61,11 @@ class Workspace:
         self.git_answers = GitAnswers()
         self.faults = Faults()
         self.latency = Latency()
+        self.replicas = Replicas()
         self.requests: list[RequestRecord] = []
         self._entra = entra
         self._clones, self._tree = directory / "git-folders", Tree(name)
+        self._changes = Changes(name)
         for each in (self._clones, directory / "home", directory / "templates"):
             each.mkdir(parents=True, exist_ok=True)
         self._git = Git(directory / "home", git_environ or {})
@@ -77,6 +81,8 @@ class Workspace:
             principals=self._principals,
             pulls=self._pulls,
             behaviour=self.behaviour,
+            changes=self._changes,
+            replicas=self.replicas,
             git=self._git,
             clones=self._clones,
             page_size=page_size,
@@ -84,7 +90,7 @@ class Workspace:
         api = application(
             repos=repos,
             credentials=CredentialsApi(self._credentials, self._principals),
-            workspace=WorkspaceApi(self._tree, self._principals),
+            workspace=WorkspaceApi(self._tree, self._principals, self.behaviour),
             org_id=str(self._tree.new_id()),
             sign_in_url=self._sign_in_url,
         )
@@ -94,6 +100,10 @@ class Workspace:
             identify=self._identify,
             latency=lambda: self.latency,
         )
+
+    def watch_git_folders(self, watcher: Callable[[FolderChange], None]) -> None:
+        """Tell *watcher* of everything that is done to a Git folder, as soon as it is done."""
+        self._changes.watchers.append(watcher)
 
     @property
     def pulls(self) -> list[PullRecord]:
@@ -151,7 +161,8 @@ class Workspace:
         wanted = Wanted(source, branch, at=at, tag=tag)
         self._templates.copy(wanted, clone.directory, url=url)
         folder = GitFolder(folder_id, path, url, provider, clone, git_cli=git_cli, source=source)
-        self._tree.add(folder)
+        with self._changes.of(folder, What.CREATED, by="person"):
+            self._tree.add(folder)
         return folder_id
 
     def store_git_credential(self, principal: str, provider: str, username: str, token: str) -> int:
@@ -164,6 +175,15 @@ class Workspace:
         """Return the Git folder at *path* as it is now."""
         return self._folder(path).snapshot()
 
+    def folder_of_id(self, folder_id: int) -> FolderSnapshot | None:
+        """Return the Git folder with that id as it is now, wherever it is; None: it is gone."""
+        found = self._tree.folder(folder_id)
+        return None if found is None else found.snapshot()
+
+    def clone_of(self, folder_id: int) -> Path:
+        """Return where the clone of a Git folder is on disk."""
+        return self._clones / str(folder_id)
+
     def folders(self) -> list[FolderSnapshot]:
         """Return all Git folders as they are now."""
         return [folder.snapshot() for folder in self._tree.folders()]
@@ -175,30 +195,6 @@ class Workspace:
     def read_file(self, path: str, name: str) -> str:
         """Return a file of a Git folder."""
         return (self.directory_of(path) / name).read_text(encoding="utf-8")
-
-    def write_file(self, path: str, name: str, text: str) -> None:
-        """Let a person edit a file of a Git folder, and not commit it."""
-        folder = self._folder(path)
-        with folder.busy:
-            folder.clone.write(name, text)
-
-    def commit_in_folder(self, path: str, files: Mapping[str, str], message: str) -> str:
-        """Let a person commit *files* in a Git folder, and not push; return the commit."""
-        folder = self._folder(path)
-        with folder.busy:
-            return folder.clone.commit(files, message)
-
-    def switch_branch(self, path: str, branch: str) -> None:
-        """Let a person check out another branch of a Git folder."""
-        folder = self._folder(path)
-        with folder.busy:
-            folder.clone.switch(branch, folder.source)
-
-    def _folder(self, path: str) -> GitFolder:
-        found = self._tree.folder_at(paths.normalise(path))
-        if found is None:
-            raise KeyError(path)
-        return found
 
     def _known(self, name: str) -> Principal:
         found = self._principals.by_name(name)

@@ -10,6 +10,7 @@ from sandbox.databricks import errors, paths
 from sandbox.databricks.calls import Call
 from sandbox.databricks.errors import ApiError
 from sandbox.databricks.principals import Principals
+from sandbox.databricks.records import Behaviour
 from sandbox.databricks.tree import GitFolder, Tree
 
 LANGUAGES = {".py": "PYTHON", ".sql": "SQL", ".scala": "SCALA", ".r": "R", ".ipynb": "PYTHON"}
@@ -18,13 +19,16 @@ LANGUAGES = {".py": "PYTHON", ".sql": "SQL", ".scala": "SCALA", ".r": "R", ".ipy
 class WorkspaceApi:
     """What `/api/2.0/workspace` does."""
 
-    def __init__(self, tree: Tree, principals: Principals) -> None:
+    def __init__(self, tree: Tree, principals: Principals, behaviour: Behaviour) -> None:
         self._tree = tree
         self._principals = principals
+        self._behaviour = behaviour
 
     def list_directory(self, call: Call) -> Mapping[str, Any]:
         """Show what is right beneath a directory or inside a Git folder."""
         path = _path(call.query)
+        if refusal := self._behaviour.refused_listings.get(path):
+            raise ApiError(*refusal)
         objects = list(self._objects(call, path))
         return {"objects": objects} if objects else {}
 

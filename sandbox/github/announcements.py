@@ -10,7 +10,7 @@ from sandbox.github.apps import App
 from sandbox.github.check_announcements import announce_suite
 from sandbox.github.event_context import surroundings
 from sandbox.github.installations import Account, Installation
-from sandbox.github.refs import RefChange, compare_refs
+from sandbox.github.refs import RefChange
 from sandbox.github.repositories import Hosted
 from sandbox.github.representations import Json
 from sandbox.github.state import State
@@ -22,7 +22,7 @@ def announce_push(
     state: State, hosted: Hosted, refs_before: dict[str, str], pusher: Account
 ) -> None:
     """Queue a push event for every ref that is not what it was, and then the check suites."""
-    changes = compare_refs(refs_before, hosted.refs())
+    changes = hosted.moved(refs_before)
     if changes:
         hosted.pushed_at = state.clock()
     announced = push_events.announced(changes)

@@ -10,6 +10,7 @@ from sandbox.github import lifecycle
 from sandbox.github.announcements import announce_ping
 from sandbox.github.apps import App
 from sandbox.github.deliveries import Delivery
+from sandbox.github.disorder import Disorder
 from sandbox.github.installations import Installation
 from sandbox.github.levers import Levers
 from sandbox.github.manifest import read_manifest
@@ -84,6 +85,15 @@ class AppLevers(Levers):
     def deliveries(self) -> list[Delivery]:
         """Every finished attempt to deliver a webhook, oldest first."""
         return self.app.deliveries.log()
+
+    def disturb_deliveries(self, disorder: Disorder | None) -> None:
+        """Deliver webhooks in such a disorder from now on; None: in order, by one thread."""
+        self.app.deliveries.disorder = disorder
+
+    @property
+    def delivers(self) -> bool:
+        """Whether a delivery is being sent, or waits for it."""
+        return not self.app.deliveries.are_idle
 
     def ping(self) -> None:
         """Send what GitHub sends when a webhook is made."""

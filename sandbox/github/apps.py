@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from sandbox import disclosure
 from sandbox.github import keys
 from sandbox.github.deliveries import Deliveries, Hook
 from sandbox.github.manifest import AUTOMATIC_EVENTS, Manifest, name_problems
@@ -130,7 +131,7 @@ class Apps:
             hook = Hook(
                 id=next(self._hook_ids),
                 app_id=number,
-                secret=secrets.token_hex(20),
+                secret=disclosure.new_secret(),
                 url=manifest.hook_url,
                 active=has_hook or manifest.hook_active,
             )
@@ -149,7 +150,7 @@ class Apps:
                 description=manifest.description,
                 public=manifest.public,
                 setup_url=manifest.setup_url,
-                client_secret=secrets.token_hex(20),
+                client_secret=disclosure.new_secret(),
             )
             self._by_id[number] = app
             return app

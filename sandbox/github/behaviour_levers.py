@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.github.deployments import Deployment
 from sandbox.github.levers import Levers
 from sandbox.github.limits import Limits
+from sandbox.github.replicas import Replicas
 from sandbox.github.state import Switches
 from sandbox.github.statuses import CommitStatus
 from sandbox.github.tokens import IssuedToken
@@ -22,6 +23,11 @@ class BehaviourLevers(Levers):
     def limits(self) -> Limits:
         """How many requests are taken; off until enforced or ordered."""
         return self._state.limits
+
+    @property
+    def replicas(self) -> Replicas:
+        """What some reads are answered from: refs of branches, comparisons and check runs."""
+        return self._state.replicas
 
     @property
     def requests(self) -> list[tuple[str, str, int]]:

@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sandbox import disclosure
+from sandbox.github.replicas import Past
+
 PLAIN_FIELDS = ("name", "details_url", "external_id", "started_at", "completed_at")
 
 
@@ -51,13 +54,15 @@ class CheckSuite:
 class CheckRuns:
     """Every check run, and the suite that those of one App and commit share.
 
-    *on_written* sees each as it is written, before anybody else does.
+    The watchers see each as it is written, before anybody else does.
     """
 
-    on_written: Callable[[CheckRun], None] = lambda _run: None
+    watchers: list[Callable[[CheckRun], None]] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(900_001))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _by_id: dict[int, CheckRun] = field(default_factory=dict)
+    _by_commit: dict[tuple[int, str], list[int]] = field(default_factory=dict)
+    _past: Past[int, CheckRun | None] = field(default_factory=Past)
     _suites: dict[tuple[int, int, str], CheckSuite] = field(default_factory=dict)
 
     def open_suite(
@@ -110,22 +115,32 @@ class CheckRuns:
             return self._keep(written(self._by_id[check_run_id], fields, now))
 
     def _keep(self, run: CheckRun) -> CheckRun:
-        self.on_written(run)
+        _disclose(run)
+        for watcher in self.watchers:
+            watcher(run)
+        self._past.note(run.id, self._by_id.get(run.id))
+        if run.id not in self._by_id:
+            self._by_commit.setdefault((run.repository_id, run.head_sha), []).append(run.id)
         self._by_id[run.id] = run
         return run
 
-    def find(self, check_run_id: int) -> CheckRun | None:
-        return self._by_id.get(check_run_id)
+    def find(self, check_run_id: int, moment: float | None = None) -> CheckRun | None:
+        """Return a check run as it is, or as it was at a moment of the monotonic clock."""
+        return self._past.at(check_run_id, moment, self._by_id.get(check_run_id))
 
     def all(self) -> list[CheckRun]:
         """Return every check run, oldest first."""
         with self._lock:
             return list(self._by_id.values())
 
-    def on_commit(self, repository_id: int, head_sha: str) -> list[CheckRun]:
+    def on_commit(
+        self, repository_id: int, head_sha: str, moment: float | None = None
+    ) -> list[CheckRun]:
         """Return the check runs of one commit, newest first."""
-        where = (repository_id, head_sha)
-        return [run for run in self.all()[::-1] if (run.repository_id, run.head_sha) == where]
+        with self._lock:
+            numbers = self._by_commit.get((repository_id, head_sha), [])[::-1]
+            found = [self.find(number, moment) for number in numbers]
+        return [run for run in found if run is not None]
 
     def in_suite(self, suite_id: int) -> list[CheckRun]:
         """Return the check runs of one suite, oldest first."""
@@ -138,6 +153,12 @@ class CheckRuns:
         """Return every suite, oldest first."""
         with self._lock:
             return list(self._suites.values())
+
+
+def _disclose(run: CheckRun) -> None:
+    """Report what a run says; its details_url is a key by itself, to that page only."""
+    texts = (run.name, run.external_id, run.title, run.summary, run.text)
+    disclosure.written("check run", *texts, repr(run.annotations), repr(run.actions))
 
 
 def written(run: CheckRun, fields: Mapping[str, object], now: str) -> CheckRun:

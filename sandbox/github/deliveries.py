@@ -1,12 +1,15 @@
-"""Webhooks: signed, sent in order by one thread, and kept in a log as GitHub keeps them."""
+"""Webhooks: signed, sent in order by one thread, and kept in a log as GitHub keeps them.
+
+Or in disorder, by several threads: `Deliveries.disorder` says how.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import hmac
 import itertools
 import json
-import queue
 import threading
 import time
 import urllib.parse
@@ -15,6 +18,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import requests
+
+from sandbox import disclosure
+from sandbox.github.disorder import IN_ORDER, Disorder, Fate
 
 TIMEOUT = 10  # seconds
 RETENTION = 3 * 24 * 3600  # seconds; then GitHub neither shows nor repeats a delivery
@@ -36,6 +42,11 @@ class Hook:
     content_type: str = "json"
     insecure_ssl: str = "0"
     active: bool = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "secret":
+            disclosure.secret(str(value))
+        super().__setattr__(name, value)
 
 
 @dataclass(frozen=True)
@@ -60,20 +71,34 @@ class Delivery:
     response_body: str = ""
 
 
+@dataclass(order=True)
+class _Waiting:
+    """A delivery that is due at a moment of the monotonic clock; *number* keeps the order."""
+
+    due: float
+    number: int
+    delivery: Delivery = field(compare=False)
+    fate: Fate = field(compare=False, default=IN_ORDER)
+    is_logged: bool = field(compare=False, default=True)  # not where somebody else sends it
+
+
 class Deliveries:
-    """The queue of events to deliver, the thread that does it, and the log."""
+    """The queue of events to deliver, the threads that do it, and the log."""
 
     def __init__(self, hook: Hook, clock: Callable[[], float]) -> None:
         self.retention = RETENTION  # a test may change it
+        self.disorder: Disorder | None = None  # None: in order, by one thread
         self._hook = hook
         self._clock = clock
         self._ids = itertools.count(1_000_001)
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._log: list[Delivery] = []
-        self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
-        self._starting = threading.Lock()
+        self._waiting: list[_Waiting] = []  # a heap
+        self._changed = threading.Condition()
+        self._sending = 0
+        self._closing = False
+        self._threads: list[threading.Thread] = []
 
     def send(
         self,
@@ -88,21 +113,23 @@ class Deliveries:
         if not self._hook.active:
             return
         action = payload.get("action")
-        self._put(
-            Delivery(
-                id=next(self._ids),
-                guid=guid or str(uuid.uuid4()),
-                event=event,
-                action=action if isinstance(action, str) else None,
-                payload=payload,
-                installation_id=installation_id,
-                repository_id=repository_id,
-            )
+        delivery = Delivery(
+            id=0,  # it has one once it is in the log
+            guid=guid or str(uuid.uuid4()),
+            event=event,
+            action=action if isinstance(action, str) else None,
+            payload=payload,
+            installation_id=installation_id,
+            repository_id=repository_id,
         )
+        number, disorder = next(self._numbers), self.disorder
+        fate = IN_ORDER if disorder is None else disorder.fate(number)
+        self._put(_Waiting(time.monotonic() + fate.pause, number, delivery, fate))
 
     def redeliver(self, delivery: Delivery) -> None:
         """Queue the same event again, under the same GUID."""
-        self._put(replace(delivery, id=next(self._ids), redelivery=True))
+        again = replace(delivery, redelivery=True)
+        self._put(_Waiting(time.monotonic(), next(self._numbers), again))
 
     def log(self) -> list[Delivery]:
         """Return every finished attempt, oldest first."""
@@ -114,35 +141,86 @@ class Deliveries:
         since = self._clock() - self.retention
         return [one for one in self.log() if one.delivered_at > since]
 
+    @property
+    def are_idle(self) -> bool:
+        """Whether nothing is being sent, nor waits for it."""
+        with self._changed:
+            return not self._waiting and not self._sending
+
     def close(self) -> None:
-        """Stop the thread; what is still queued is not sent."""
-        self._closing.set()
-        self._queue.put(None)
-        if self._thread.is_alive():
-            self._thread.join(timeout=TIMEOUT + 1)
+        """Stop the threads; what is still queued is not sent."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(timeout=TIMEOUT + 1)
 
-    def _put(self, delivery: Delivery) -> None:
-        """Queue a delivery; the first one starts the thread."""
-        with self._starting:
-            self._queue.put(delivery)
-            if self._thread.ident is None:
-                self._thread.start()
+    def _put(self, waiting: _Waiting) -> None:
+        """Queue a delivery; threads are started where there are too few."""
+        with self._changed:
+            heapq.heappush(self._waiting, waiting)
+            while len(self._threads) < self._crew() and not self._closing:
+                work = threading.Thread(
+                    target=self._work, args=(len(self._threads),), name="webhooks", daemon=True
+                )
+                self._threads.append(work)
+                work.start()
+            self._changed.notify_all()
 
-    def _work(self) -> None:
+    def _crew(self) -> int:
+        """Return how many threads may send at once."""
+        return 1 if self.disorder is None else self.disorder.threads
+
+    def _work(self, place: int) -> None:
         with requests.Session() as session:
-            while (delivery := self._queue.get()) is not None and not self._closing.is_set():
-                body = _body(delivery.payload, self._hook.content_type)
-                if len(body) <= MAX_PAYLOAD:
-                    finished = self._attempt(session, delivery, body)
-                    with self._lock:
-                        self._log.append(finished)
+            while (waiting := self._take(place)) is not None:
+                try:
+                    self._deliver(session, waiting)
+                finally:
+                    with self._changed:
+                        self._sending -= 1
 
-    def _attempt(self, session: requests.Session, delivery: Delivery, body: bytes) -> Delivery:
+    def _take(self, place: int) -> _Waiting | None:
+        """Return what is due, once it is the turn of this thread; None at the end."""
+        with self._changed:
+            while not self._closing:
+                idle = not self._waiting or place >= self._crew()
+                seconds = None if idle else self._waiting[0].due - time.monotonic()
+                if seconds is not None and seconds <= 0:
+                    self._sending += 1
+                    return heapq.heappop(self._waiting)
+                self._changed.wait(seconds)
+        return None
+
+    def _deliver(self, session: requests.Session, waiting: _Waiting) -> None:
+        delivery, fate = waiting.delivery, waiting.fate
+        body = _body(delivery.payload, self._hook.content_type)
+        if len(body) > MAX_PAYLOAD:
+            return
+        if fate.repeated_after is not None:
+            due = time.monotonic() + fate.repeated_after
+            self._put(_Waiting(due, waiting.number, replace(delivery, redelivery=True)))
+        if fate.replayed_after is not None:
+            due = time.monotonic() + fate.replayed_after
+            stranger = replace(delivery, guid=str(uuid.uuid4()))
+            self._put(_Waiting(due, waiting.number, stranger, is_logged=False))
+        finished = self._attempt(session, delivery, body, fate)
+        disclosure.written("answer to a webhook", finished.response_body)
+        if waiting.is_logged:
+            with self._lock:
+                self._log.append(replace(finished, id=next(self._ids)))
+
+    def _attempt(
+        self, session: requests.Session, delivery: Delivery, body: bytes, fate: Fate
+    ) -> Delivery:
         url = self._hook.url
         headers = headers_of(delivery, body, self._hook)
         started = time.monotonic()
         delivered_at = self._clock()
-        response = _post(session, url, body, headers)
+        response = TIMED_OUT if fate.lost else _post(session, url, body, headers)
+        if fate.unheard:
+            response = TIMED_OUT
         finished = replace(
             delivery,
             delivered_at=delivered_at,

@@ -6,6 +6,7 @@ import itertools
 import threading
 from dataclasses import dataclass, field, replace
 
+from sandbox import disclosure
 from sandbox.github.installations import Account
 
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
@@ -60,11 +61,14 @@ class Deployments:
         return next(self._ids)
 
     def add(self, deployment: Deployment) -> None:
+        texts = (deployment.ref, deployment.task, deployment.environment, deployment.description)
+        disclosure.written("deployment", *texts, repr(deployment.payload))
         with self._lock:
             self._by_id[deployment.id] = deployment
 
     def add_status(self, deployment_id: int, status: DeploymentStatus, *, inactivate: bool) -> None:
         """Store a status; a success may make the environment's earlier ones inactive."""
+        disclosure.written("deployment status", status.description, status.environment)
         with self._lock:
             one = self._by_id[deployment_id]
             self._by_id[one.id] = replace(one, statuses=(*one.statuses, status))

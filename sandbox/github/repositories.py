@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox.github import history
-from sandbox.github.refs import HEADS, read_refs
+from sandbox.github.refs import HEADS, RefChange, compare_refs, read_refs
+from sandbox.github.replicas import Past
 
 # gc is off: nothing may pack refs behind the back of a reader.
 CONFIG = """\
@@ -49,6 +51,10 @@ class Repository:
         return self.full_name.partition("/")[2]
 
 
+# Who is told of every ref of a repository at the moment at which it moved.
+RefWatcher = Callable[[Repository, RefChange], None]
+
+
 @dataclass
 class Hosted:
     """A repository with what changes about it; its lock is held while refs move."""
@@ -57,14 +63,33 @@ class Hosted:
     created_at: float
     pushed_at: float
     archived: bool = False
+    watchers: Sequence[RefWatcher] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _past: Past[str, dict[str, str]] = field(default_factory=Past)
+    _arrivals: dict[str, float] = field(default_factory=dict)  # of what refs were moved to
 
     @property
     def path(self) -> Path:
         return self.repository.path
 
-    def refs(self) -> dict[str, str]:
-        return read_refs(self.repository.path)
+    def refs(self, moment: float | None = None) -> dict[str, str]:
+        """Return every ref as it is, or as it was at a moment of the monotonic clock."""
+        return self._past.at("refs", moment, read_refs(self.repository.path))
+
+    def had(self, sha: str, moment: float | None) -> bool:
+        """Say whether a commit was there at that moment, as far as a ref was moved to it."""
+        return moment is None or self._arrivals.get(sha, moment) <= moment
+
+    def moved(self, before: dict[str, str]) -> list[RefChange]:
+        """Return what changed since the refs were *before*, and tell the watchers."""
+        changes = compare_refs(before, self.refs())
+        if changes:
+            self._past.note("refs", before)
+        for change in changes:
+            self._arrivals.setdefault(change.after, time.monotonic())
+            for watcher in self.watchers:
+                watcher(self.repository, change)
+        return changes
 
     def branch_head(self, branch: str) -> str | None:
         return self.refs().get(HEADS + branch)
@@ -74,6 +99,7 @@ class Repositories:
     """Every repository, found by id or by its name in any case."""
 
     def __init__(self, directory: Path, url: str, clock: Callable[[], float]) -> None:
+        self.watchers: list[RefWatcher] = []
         self._directory = directory
         self._url = url
         self._clock = clock
@@ -98,7 +124,8 @@ class Repositories:
             clone_url=f"{self._url}/{full_name}.git",
         )
         _initialize(repository)
-        hosted = Hosted(repository, created_at=self._clock(), pushed_at=self._clock())
+        now = self._clock()
+        hosted = Hosted(repository, created_at=now, pushed_at=now, watchers=self.watchers)
         self._by_name[full_name.lower()] = hosted
         self._formerly.pop(full_name.lower(), None)
         readme = {"README.md": f"# {repository.name}\n"}
@@ -144,6 +171,7 @@ class Repositories:
             now = self._clock()
             history.write_commit(hosted.path, branch, parent, files, message, at=int(now))
             hosted.pushed_at = now
+            hosted.moved(refs)
             return hosted.refs()[HEADS + branch]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sandbox.github import git, representations
+from sandbox.github import check_run_rules, git, representations
 from sandbox.github.announcements import announce_repository
 from sandbox.github.check_announcements import announce_rerequested_suite, announce_run
 from sandbox.github.check_runs import CheckRun
 from sandbox.github.levers import Levers
-from sandbox.github.repositories import Hosted, Repository
+from sandbox.github.repositories import Hosted, RefWatcher, Repository
 
 
 class RepositoryLevers(Levers):
@@ -22,7 +22,40 @@ class RepositoryLevers(Levers):
 
     def watch_check_runs(self, watcher: Callable[[CheckRun], None]) -> None:
         """Show *watcher* every check run at the moment at which an App writes it."""
-        self._state.check_runs.on_written = watcher
+        self._state.check_runs.watchers.append(watcher)
+
+    def watch_refs(self, watcher: RefWatcher) -> None:
+        """Tell *watcher* of every ref that moves, comes or goes, before any event is sent."""
+        self._state.repositories.watchers.append(watcher)
+
+    def leads_to(self, full_name: str) -> Repository | None:
+        """Return the repository that a name leads to, be it one that it had before."""
+        repositories = self._state.repositories
+        hosted = repositories.find(full_name) or repositories.formerly(full_name)
+        return None if hosted is None else hosted.repository
+
+    def refs(self, full_name: str) -> dict[str, str]:
+        """Return every ref of a repository and what it points at."""
+        return self._hosted(full_name).refs()
+
+    def write_check_run(
+        self, full_name: str, fields: Mapping[str, object], check_run_id: int | None = None
+    ) -> CheckRun:
+        """Write a check run as the first App would by REST, or write over one; no event is sent."""
+        check_run_rules.validate(fields, creating=check_run_id is None)
+        hosted, runs = self._hosted(full_name), self._state.check_runs
+        now = self._state.clock()
+        if check_run_id is not None:
+            return runs.update(check_run_id, fields, now=representations.timestamp(now))
+        app = self._state.apps.all()[0]
+        suite, _ = runs.open_suite(app.id, hosted.repository.id, str(fields["head_sha"]), now=now)
+        return runs.create(
+            fields,
+            suite,
+            repository=hosted.repository.full_name,
+            now=representations.timestamp(now),
+            details_url=f"{self._state.url}/apps/{app.slug}",
+        )
 
     def add_repository(
         self, full_name: str, *, private: bool = True, default_branch: str = "main"
@@ -38,6 +71,18 @@ class RepositoryLevers(Levers):
         """Return the repository of that name."""
         return self._hosted(full_name).repository
 
+    def repository_of_id(self, repository_id: int) -> Repository:
+        """Return the repository with that id, whatever it is called now."""
+        hosted = self._state.repositories.find_by_id(repository_id)
+        if hosted is None:
+            raise KeyError(repository_id)
+        return hosted.repository
+
+    @property
+    def repository_names(self) -> list[str]:
+        """The full name of every repository."""
+        return [hosted.repository.full_name for hosted in self._state.repositories.all()]
+
     def commit(
         self, full_name: str, branch: str, files: Mapping[str, str | None], message: str
     ) -> str:
@@ -46,7 +91,11 @@ class RepositoryLevers(Levers):
 
     def tag(self, full_name: str, name: str, revision: str) -> None:
         """Set a lightweight tag, as if before the story began: no webhook is sent."""
-        git.run(self.repository(full_name).path, "tag", name, revision)
+        hosted = self._hosted(full_name)
+        with hosted.lock:
+            before = hosted.refs()
+            git.run(hosted.path, "tag", name, revision)
+            hosted.moved(before)
 
     def head(self, full_name: str, branch: str) -> str | None:
         """Return the commit that the branch is at."""

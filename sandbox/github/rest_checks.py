@@ -59,16 +59,18 @@ def update_check_run(call: Call) -> Response:
 def get_check_run(call: Call) -> Response:
     """GET /repos/{owner}/{repo}/check-runs/{id}."""
     hosted = call.permitted_repository("checks", "read")
-    return JSONResponse(_check_run(call, hosted, _found(call, hosted)))
+    moment = call.state.replicas.moment()
+    return JSONResponse(_check_run(call, hosted, _found(call, hosted, moment)))
 
 
 def list_check_runs(call: Call) -> Response:
     """GET /repos/{owner}/{repo}/commits/{ref}/check-runs."""
     hosted = call.permitted_repository("checks", "read")
     sha = resolve(hosted, call.part("ref"))
-    if sha is None:
+    moment = call.state.replicas.moment()
+    if sha is None or not hosted.had(sha, moment):
         raise ApiError(422, f"No commit found for SHA: {call.part('ref')}")
-    found = call.state.check_runs.on_commit(hosted.repository.id, sha)
+    found = call.state.check_runs.on_commit(hosted.repository.id, sha, moment)
     if wanted := call.query("app_id"):
         found = [run for run in found if str(run.app_id) == wanted]
     if call.query("filter", "latest") == "latest":
@@ -93,8 +95,8 @@ def _writable(call: Call) -> tuple[App, Hosted]:
     return call.state.app_of(token), hosted
 
 
-def _found(call: Call, hosted: Hosted) -> CheckRun:
-    run = call.state.check_runs.find(int(call.part("check_run_id")))
+def _found(call: Call, hosted: Hosted, moment: float | None = None) -> CheckRun:
+    run = call.state.check_runs.find(int(call.part("check_run_id")), moment)
     if run is None or run.repository_id != hosted.repository.id:
         raise not_found()
     return run

@@ -25,7 +25,8 @@ def get_ref(call: Call) -> Response:
     """GET /repos/{owner}/{repo}/git/ref/{ref}."""
     hosted = call.permitted_repository("contents", "read")
     ref = f"refs/{call.part('ref')}"
-    sha = hosted.refs().get(ref)
+    moment = call.state.replicas.moment() if ref.startswith(HEADS) else None
+    sha = hosted.refs(moment).get(ref)
     if sha is None:
         raise not_found()
     kind = "commit" if ref.startswith(HEADS) else _type_of(hosted, sha)
@@ -56,8 +57,11 @@ def compare(call: Call) -> Response:
     """GET /repos/{owner}/{repo}/compare/{base}...{head}."""
     hosted = call.permitted_repository("contents", "read")
     base_name, dots, head_name = call.part("basehead").partition("...")
-    base, head = resolve(hosted, base_name), resolve(hosted, head_name)
+    moment = call.state.replicas.moment()
+    base, head = (resolve(hosted, name, moment) for name in (base_name, head_name))
     if not dots or base is None or head is None:
+        raise not_found()
+    if not (hosted.had(base, moment) and hosted.had(head, moment)):
         raise not_found()
     found = history.read_commits(hosted.path, f"{base}...{head}")
     ahead = [one for one in found if not one.on_left][::-1]
@@ -129,9 +133,9 @@ def require_commit(hosted: Hosted, sha: str) -> None:
         raise ApiError(422, f"No commit found for SHA: {sha}")
 
 
-def resolve(hosted: Hosted, name: str) -> str | None:
+def resolve(hosted: Hosted, name: str, moment: float | None = None) -> str | None:
     """Return the commit that a branch, a tag or a sha, perhaps shortened, names."""
-    refs = hosted.refs()
+    refs = hosted.refs(moment)
     for ref in (HEADS + name, f"refs/{name}"):
         if ref in refs and ref.startswith(HEADS):
             return refs[ref]

@@ -10,6 +10,7 @@ from sandbox.github.check_runs import CheckRuns
 from sandbox.github.deployments import Deployments
 from sandbox.github.installations import Account, Accounts, Installation, Installations
 from sandbox.github.limits import Limits
+from sandbox.github.replicas import Replicas
 from sandbox.github.repositories import Hosted, Repositories
 from sandbox.github.statuses import Statuses
 from sandbox.github.tokens import IssuedToken, Tokens, grants
@@ -52,6 +53,7 @@ class State:
     statuses: Statuses
     deployments: Deployments
     limits: Limits
+    replicas: Replicas = field(default_factory=Replicas)
     switches: Switches = field(default_factory=Switches)
     signed_in: str = "octocat"  # the user in front of the web pages
     requests: list[tuple[str, str, int]] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from sandbox import disclosure
 from sandbox.github.installations import Account
 
 STATES = ("error", "failure", "pending", "success")
@@ -62,6 +63,7 @@ class Statuses:
                 number, repository_id, sha, state, context, description, target_url, creator, now
             )
             self._all.append(status)
+            disclosure.written("commit status", context, description)
             return status
 
     def all(self) -> list[CommitStatus]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from builders import a_decision, a_folder
 from details_pages import Pages, a_report, an_outcome
@@ -42,6 +44,27 @@ def test_the_page_fits_and_obeys_its_own_policy(page, link, scheme, width):
     assert dark == ("rgb(13, 17, 23)" if scheme == "dark" else "rgb(255, 255, 255)")
     first = page.get_by_role("row").nth(1)
     assert first.get_by_role("link").inner_text() == LONG
+
+
+def test_the_page_runs_no_script_that_came_into_it(browser, link):
+    with contextlib.closing(browser.new_page()) as page:  # not `page`: complaints are expected
+        page.goto(link)
+
+        page.evaluate(
+            """() => {
+                window.refused = 0;
+                document.addEventListener('securitypolicyviolation', () => { window.refused += 1; });
+                const script = document.createElement('script');
+                script.textContent = 'window.cameIn = true';
+                document.body.append(script);
+                const image = document.createElement('div');
+                image.innerHTML = '<img src="data:," onerror="window.cameIn = true">';
+                document.body.append(image);
+            }"""
+        )
+
+        page.wait_for_function("window.cameIn || window.refused >= 2")
+        assert page.evaluate("window.cameIn") is None
 
 
 def test_the_page_is_read_and_walked_through_without_a_mouse(page, link):

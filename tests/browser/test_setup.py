@@ -10,6 +10,7 @@ import sys
 import pytest
 import requests
 from browser.setup_process import Setup
+from nobody import NOBODY
 from running import AS_INSTALLED, Developer, Service, environment, wait_until
 
 from sandbox import world
@@ -27,7 +28,7 @@ def start(sandbox, tmp_path):
     """Start the wizard against the sandbox, in an empty directory."""
     started = []
 
-    def begin(*options, webhook_url="http://127.0.0.1:9"):
+    def begin(*options, webhook_url=f"http://{NOBODY}"):
         common = (
             *("--github-url", sandbox.github.url, "--ca-file", str(sandbox.certificate.ca_path)),
             *("--webhook-url", webhook_url, "--organization", world.ORGANIZATION),
@@ -124,7 +125,7 @@ def test_from_nothing_to_the_first_check_run(sandbox, start, page, tmp_path):
             ),
             what="the first check run",
         )
-        assert (run.name, run.conclusion) == ("Brickpush / dev", "success")
+        assert (run.name, run.conclusion) == ("Brickpush / dev / main", "success")
     finally:
         service.close()
 

@@ -14,7 +14,6 @@ def shared_scene(tmp_path_factory):
     with open_sandbox(tmp_path_factory.mktemp("faults"), Options(empty=True)) as sandbox:
         scene = Scene(sandbox)
         service = scene.start()
-        scene.wait_promoted(scene.push())
         yield scene
         service.close()
 
@@ -22,7 +21,7 @@ def shared_scene(tmp_path_factory):
 @pytest.fixture
 def scene(shared_scene):
     """A service that is well; whatever a test does to it must have ended by itself."""
-    shared_scene.wait_promoted(shared_scene.push())
+    shared_scene.begin()
     yield shared_scene
     shared_scene.calm()
 

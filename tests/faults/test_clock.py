@@ -48,7 +48,7 @@ def jumping(tmp_path_factory, clock):
 @pytest.fixture
 def scene(jumping, clock):
     clock.set(0)
-    jumping.wait_promoted(jumping.push())
+    jumping.begin()
     yield jumping
     jumping.calm()
 

@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from lone_github import app, clock, faults, github, open_app  # noqa: F401 - fixtures
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 
 from github_app import database

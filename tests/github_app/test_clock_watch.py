@@ -38,7 +38,7 @@ def backend(request):
 
 def put_waits(tables, until):
     check = {"repository": "o/r", "ref": "r", "kind": "final", "conclusion": "failure"}
-    check |= {"head_sha": "a", "name": "n", "title": "t", "summary": "s", "repository_id": 7}
+    check |= {"head_sha": "a", "scope": "one", "title": "t", "summary": "s", "repository_id": 7}
     outcome = {"seq": 1, "repository_id": 7, "ref": "r", "workspace": "dev", "git_folder_id": 1}
     outcome |= {"path": "/a", "conclusion": "failure", "reason": "no", "seconds": 1.0}
     straggler = {"workspace": "dev", "git_folder_id": 1, "head": "a", "tries": 1}

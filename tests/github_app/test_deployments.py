@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from builders import NEW, OLD, a_folder, a_push
+from builders import NEW, NEWER, OLD, a_folder, a_push
 
 from github_app.deployment_progress import ending
 from github_app.deployments import IN_PROGRESS, SUCCESS, Deployments, Promoted, State, mark_of
@@ -14,7 +14,6 @@ from github_app.opening import Opened
 from github_app.settings import load_settings
 from promotion.errors import PromotionError
 from promotion.outcome import Conclusion, Outcome
-from promotion.repository_url import RepositoryKey
 from promotion.workspace import Report
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -36,8 +35,7 @@ def access(sandbox):
     with pytest.MonkeyPatch.context() as environ:
         environ.setenv("BRICKPUSH_GITHUB__WRITE_SECONDS", "0")
         opened = Opened.from_settings(load_settings(sandbox.config_path, {}))
-    owner, _, name = world.MAIN.partition("/")
-    return opened.access(RepositoryKey("127.0.0.1", owner, name))
+    return opened.access(opened.app.find(world.MAIN))
 
 
 @pytest.fixture
@@ -163,7 +161,8 @@ def test_only_our_own_deployments_are_ours(payload, mark):
     ("conclusion", "after", "word"),
     [
         (Conclusion.SUCCESS, NEW, "success"),
-        (Conclusion.SKIPPED, NEW, "success"),  # it was there already
+        (Conclusion.CANCELLED, NEWER, "inactive"),  # superseded by what is there
+        (Conclusion.NEUTRAL, NEWER, "inactive"),  # nobody knows what is there
         (Conclusion.SKIPPED, OLD, "inactive"),  # somebody checked out another branch meanwhile
         (Conclusion.ACTION_REQUIRED, OLD, "failure"),
         (Conclusion.FAILURE, None, "failure"),

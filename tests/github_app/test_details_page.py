@@ -12,7 +12,7 @@ from details_pages import HOST, Pages, a_report, an_outcome, an_owed_push, words
 
 from github_app import report
 from github_app.branches import Cause
-from github_app.details_link import Links
+from github_app.details_link import Links, Page, opens
 from github_app.details_page import PACKAGE
 from promotion.discovery import BlindSpot
 from promotion.outcome import Conclusion
@@ -33,7 +33,7 @@ def test_the_worst_comes_first_with_its_next_step(pages):
 
     told = words(pages.show(a_report(an_outcome(), ruled, edited, failed)))
 
-    assert "✗ 2 of 4 Git folders at 2222222 (failure)" in told
+    assert "✗ 1 of 3 Git folders at 2222222 (failure)" in told
     assert "1 failure 1 action required 1 success 1 skipped" in told
     places = [told.index(f"/Repos/team-{number}/etl") for number in (2, 3, 1, 4)]
     assert places == sorted(places)
@@ -194,20 +194,70 @@ def test_every_colour_can_be_read(scheme):
     assert min(contrasts.values()) > 4.5, contrasts
 
 
-def test_the_first_secret_signs_and_every_one_opens():
-    before, after = Links("", ["old"]), Links("", ["new"])
-    rotating = Links("", ["new", "old"])
-    old_key, new_key = (link.url(7, "dev").rpartition("/")[2] for link in (before, rotating))
+A_PAGE = Page("x" * 32, 7, "2" * 40, "refs/heads/main", "dev")
 
-    assert new_key == after.url(7, "dev").rpartition("/")[2] != old_key
-    assert rotating.opens(7, "dev", old_key)
-    assert rotating.opens(7, "dev", new_key)
-    assert not after.opens(7, "dev", old_key)
-    assert not rotating.opens(8, "dev", new_key)
-    assert not rotating.opens(7, "prod", new_key)
-    assert not rotating.opens(7, "dev", "\udcff é")
+
+def key_to(page, *secrets):
+    return Links("", secrets or ["secret"]).to(page).url.rpartition("/")[2]
+
+
+def test_the_first_secret_signs():
+    assert key_to(A_PAGE, "new") == key_to(A_PAGE, "new", "old") != key_to(A_PAGE, "old")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"public_id": "y" * 32}, id="another report"),
+        pytest.param({"repository_id": 8}, id="another repository"),
+        pytest.param({"commit": "3" * 40}, id="another commit"),
+        pytest.param({"ref": "refs/tags/main"}, id="another ref"),
+        pytest.param({"workspace": "prod"}, id="another workspace"),
+    ],
+)
+def test_a_key_opens_the_page_that_it_was_made_for_and_no_other(changes):
+    digest = Links("", ["secret"]).to(A_PAGE).digest
+
+    assert opens(key_to(A_PAGE), digest)
+    assert not opens(key_to(replace(A_PAGE, **changes)), digest)
+
+
+@pytest.mark.parametrize("key", ["", "\udcff é", "0" * 64])
+def test_no_other_key_opens_a_page_nor_one_that_has_no_link(key):
+    assert not opens(key, Links("", ["secret"]).to(A_PAGE).digest)
+    assert not opens(key_to(A_PAGE), None)
 
 
 def test_an_empty_secret_signs_nothing():
     with pytest.raises(ValueError, match="empty secret"):
-        Links("", [""]).url(7, "dev")
+        key_to(A_PAGE, "")
+
+
+def test_a_rerun_keeps_the_page_of_its_commit(pages):
+    link = pages.record(a_report(an_outcome(conclusion=Conclusion.FAILURE)))
+    again = pages.record(a_report(an_outcome()), an_owed_push(seq=9))
+
+    assert again == link
+    assert "✓ 1 of 1 Git folder at 2222222 (success)" in words(requests.get(link, timeout=30))
+
+
+def test_two_branches_at_one_commit_have_a_page_each(pages):
+    main = pages.record(a_report(an_outcome(conclusion=Conclusion.FAILURE)))
+    dev = pages.record(a_report(an_outcome()), an_owed_push(seq=8, ref="refs/heads/dev"))
+
+    told = [words(requests.get(link, timeout=30)) for link in (main, dev)]
+
+    assert "✗ 0 of 1 Git folder at 2222222 (failure)" in told[0]
+    assert "✓ 1 of 1 Git folder at 2222222 (success)" in told[1]
+
+
+def test_what_somebody_must_mend_comes_first_among_what_does_not_move(pages):
+    blocked = a_decision(
+        a_folder(id=6, path="/Users/z"), destination=None, reason="may not manage it", blocked=True
+    )
+    stays = a_decision(a_folder(id=5, path="/Repos/b"), destination=None, reason="follows dev")
+
+    told = words(pages.show(a_report(decisions=(stays, blocked))))
+
+    assert told.index("/Users/z may not manage it") < told.index("/Repos/b follows dev")
+    assert "? 1 of 2 Git folders at 2222222 (neutral)" in told

@@ -5,11 +5,12 @@ import re
 from dataclasses import replace
 
 import pytest
+from nobody import NOBODY
 from running import running_service
 
 from github_app.__main__ import main
 from github_app.commands_doctor import check_echo
-from github_app.doctor import Finding, State
+from github_app.doctor import Finding, State, holds
 from github_app.doctor_github import check_clock, check_hook, grants
 from github_app.doctor_report import closing
 from github_app.probe import Echo
@@ -68,8 +69,30 @@ def test_a_healthy_chain_has_no_broken_link(sandbox, examined):
     assert int(credential["says"].split()[3]) > 400
 
 
+def test_a_pull_moves_the_folder_to_the_head_of_its_branch(sandbox, examined):
+    folder = next(f for f in sandbox.workspace("dev").folders() if f.path == "/Repos/ada/etl")
+    branch = folder.branch
+    sha = sandbox.github.commit("octo-org/etl", branch, {"pulled.txt": "1\n"}, "Change")
+
+    _, links = examined("--pull", "/Repos/ada/etl")
+
+    assert links["workspace dev", "pull"]["says"] == f"/Repos/ada/etl is at {sha[:7]} of {branch}"
+
+
+def test_a_principal_that_the_workspace_does_not_name_is_a_warning(sandbox, examined):
+    dev = sandbox.workspace("dev")
+    dev.faults.add(path="*/scim/v2/Me", status=404, times=None)
+    try:
+        _, links = examined()
+    finally:
+        dev.faults.clear()
+
+    found = links["workspace dev", "principal"]
+    assert (found["state"], found["fix"]) == ("warning", "see whether the next links are well")
+
+
 def test_nothing_listens_and_the_rest_is_examined_all_the_same(examined):
-    code, links = examined("--url", "http://127.0.0.1:9", "--pull", "/Repos/nobody/etl")
+    code, links = examined("--url", f"http://{NOBODY}", "--pull", "/Repos/nobody/etl")
 
     assert code == 1
     assert links["GitHub", "pull"]["says"] == "/Repos/nobody/etl could not be tried"
@@ -105,7 +128,7 @@ def test_a_missing_permission_is_named(sandbox, examined):
 def test_an_app_id_that_github_does_not_know_leaves_the_workspaces_to_examine(sandbox, examined):
     edit(sandbox, f"app_id = {sandbox.github.app_id}", "app_id = 1")
 
-    code, links = examined("--url", "http://127.0.0.1:9")
+    code, links = examined("--url", f"http://{NOBODY}")
 
     found = links["GitHub", "App key"]
     assert (code, found["state"]) == (1, "broken")
@@ -143,7 +166,7 @@ def test_what_is_noted_besides_does_not_spoil_the_machines_answer(sandbox, capsy
 
 
 def test_off_a_terminal_each_link_is_one_plain_line(sandbox, capsys):
-    main(["doctor", "--config", str(sandbox.config_path), "--url", "http://127.0.0.1:9"])
+    main(["doctor", "--config", str(sandbox.config_path), "--url", f"http://{NOBODY}"])
 
     lines = capsys.readouterr().out.splitlines()
     assert all(line.split()[0] in {state.value for state in State} for line in lines[:-1])
@@ -209,3 +232,24 @@ def test_the_last_line_counts():
     assert closing([ok, replace(ok, state=State.BROKEN), replace(ok, state=State.WARNING)]) == (
         "doctor: 1 broken, 1 to look at"
     )
+
+
+def test_a_link_that_could_not_be_tried_is_not_one_that_holds():
+    ok = Finding("GitHub", "clock", State.OK, "")
+    untested = replace(ok, state=State.UNTESTED)
+
+    assert closing([ok, untested]) == "doctor: 1 not tested"
+    assert (holds([ok]), holds([ok, untested])) == (True, False)
+
+
+def test_every_key_file_is_looked_at(sandbox, examined, tmp_path):
+    open_to_all = tmp_path / "retired.pem"
+    open_to_all.write_text(sandbox.github.private_key_path.read_text())
+    open_to_all.chmod(0o644)
+    known = f'private_key_path = "{sandbox.github.private_key_path}"\n'
+    edit(sandbox, known, f'{known}private_key_paths = ["{open_to_all}"]\n')
+
+    _, links = examined()
+
+    assert links["GitHub", "key file 1"]["state"] == "ok"
+    assert links["GitHub", "key file 2"]["fix"] == f"chmod 600 {open_to_all}"

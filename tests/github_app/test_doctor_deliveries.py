@@ -6,6 +6,7 @@ import json
 
 import pytest
 from builders import StillClock
+from nobody import NOBODY
 from running import running_service, wait_until
 from security.listener import listener
 
@@ -71,6 +72,7 @@ def attempt(status_code=202, event="push", status="OK", minutes=3.0):
 
 
 def test_the_doctor_says_how_githubs_last_delivery_was_answered(sandbox, capsys):
+    begin_a_new_log(sandbox)
     with running_service(sandbox) as service:
         deliver(sandbox)
         main(["doctor", "--config", str(sandbox.config_path), "--json", "--url", service.url])
@@ -103,7 +105,7 @@ def test_none_ever_came_and_the_next_step_is_said(sandbox, app):
 
 def test_nobody_was_there(sandbox, app):
     begin_a_new_log(sandbox)
-    sandbox.github.hook_url = "http://127.0.0.1:9/webhooks/github"
+    sandbox.github.hook_url = f"http://{NOBODY}/webhooks/github"
     deliver(sandbox)
     sandbox.github.clock_skew += 45 * 60
 
@@ -142,14 +144,14 @@ def test_each_answer_has_its_own_next_step(sandbox, app, status, state, fix):
 
 
 def test_a_failure_at_an_address_that_was_corrected_since_is_no_news(sandbox, app):
-    sandbox.github.hook_url = "http://127.0.0.1:9/old"
+    sandbox.github.hook_url = f"http://{NOBODY}/old"
     deliver(sandbox)
-    sandbox.github.hook_url = "http://127.0.0.1:9/new"
+    sandbox.github.hook_url = f"http://{NOBODY}/new"
 
     found = examine_deliveries(app, now=sandbox.github.now())
 
     assert found.state is State.WARNING
-    assert found.says.endswith("; it went to http://127.0.0.1:9/old")
+    assert found.says.endswith(f"; it went to http://{NOBODY}/old")
     assert found.fix == "push once to the new address"
 
 

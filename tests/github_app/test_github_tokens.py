@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from builders import StillClock
 from structlog.testing import capture_logs
 
-from github_app.check_run import CheckRun
+from github_app.access import PROBE_PAUSES, InstallationAccess
+from github_app.check_run import CheckRun, Subject
 from github_app.github import NEW_TOKEN_PAUSES, GitHubApp
 from github_app.github_limits import LimitedError
 from github_app.github_tokens import (
     LEAST_SECONDS,
     InstallationGoneError,
+    InstallationToken,
     NotGrantedError,
     NotIncludedError,
     SuspendedError,
@@ -122,6 +125,44 @@ def test_a_token_that_github_has_ended_is_replaced_at_once(github, app, wanted, 
     assert clock.now == 0.0
 
 
+def test_a_token_is_handed_over_once_every_part_of_github_knows_it(github, app, clock):
+    github.lag_fresh_tokens(uses=3)
+    access = InstallationAccess(app, app.installation_id(ETL), ETL, clock)
+
+    token = access.mint(frozenset())
+
+    issued = github.issued_tokens[-1]
+    assert token.token == issued.token
+    assert clock.now == sum(PROBE_PAUSES[:4])
+    assert app.installation(InstallationToken(token.token, issued.expires_at)).sees(ETL)
+
+
+def test_a_token_that_github_does_not_know_any_more_is_handed_over_to_nobody(github, app, clock):
+    access = InstallationAccess(app, app.installation_id(ETL), ETL, clock)
+    first = access.mint(frozenset())
+    github.clock_skew += 60  # it is no new one any more
+    github.expire_tokens()
+
+    second = access.mint(frozenset())
+
+    assert second.token == github.issued_tokens[-1].token != first.token
+    assert clock.now == sum(PROBE_PAUSES[:2])
+
+
+def test_a_token_is_never_shown(app, wanted):
+    token = app.tokens.get(wanted())
+
+    assert token.token not in repr(token)
+
+
+def test_a_refusal_for_another_reason_is_no_suspension(app, wanted, faults):
+    reading = wanted()
+    faults.add(path="*/access_tokens", status=403, body={"message": "Forbidden by the proxy"})
+
+    with pytest.raises(ApiError, match="Forbidden by the proxy"):
+        app.tokens.get(reading)
+
+
 def test_both_meanings_of_422_are_told_apart(github, app, wanted):
     github.app_permissions = {"contents": "read", "metadata": "read"}
 
@@ -143,6 +184,25 @@ def test_a_suspension_and_an_end_have_their_own_words(github, app, wanted):
         app.tokens.get(reading)
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "Resource not accessible by integration"),
+        (403, "Forbidden"),
+        (422, "The integration is odd"),
+        (401, "This installation has been suspended"),
+    ],
+)
+def test_any_other_refusal_is_what_github_says(github, app, wanted, faults, status, message):
+    reading = wanted()
+    faults.add(path="*/access_tokens", status=status, body={"message": message}, times=None)
+
+    with pytest.raises(ApiError, match=message) as caught:
+        app.tokens.get(reading)
+
+    assert caught.value.status == status
+
+
 def test_a_new_token_whose_permission_is_not_known_everywhere_is_given_time(
     github, app, wanted, faults, clock
 ):
@@ -150,7 +210,9 @@ def test_a_new_token_whose_permission_is_not_known_everywhere_is_given_time(
     head = github.head(ETL, "main")
 
     acting = app.acting(wanted("checks", "write"))
-    acting.create_check_run(ETL, CheckRun("A check", head, "in_progress", "t", "s"))
+    acting.create_check_run(
+        ETL, CheckRun(Subject("refs/heads/main", "dev"), head, "in_progress", "t", "s")
+    )
 
     assert len(github.check_runs) == 1
     assert clock.now == sum(NEW_TOKEN_PAUSES)
@@ -177,6 +239,32 @@ def test_a_new_token_that_is_not_known_everywhere_is_given_time(github, app, wan
     assert app.acting(wanted()).branch_head(ETL, "main") == github.head(ETL, "main")
     assert len(github.issued_tokens) == 1
     assert clock.now == sum(NEW_TOKEN_PAUSES[:uses])
+
+
+def test_a_token_is_handed_over_once_github_knows_it(github, app, clock):
+    access = InstallationAccess(app, app.installation_id(ETL), ETL, clock)
+    github.lag_fresh_tokens(uses=1)
+
+    token = access.mint(frozenset({ETL}))
+
+    assert app.installation(as_installation(token)).sees(ETL)
+    assert (len(github.issued_tokens), clock.now) == (1, 1.0)
+
+
+def test_a_token_that_github_has_ended_is_replaced_before_it_is_handed_over(github, app, clock):
+    access = InstallationAccess(app, app.installation_id(ETL), ETL, clock)
+    first = access.mint(frozenset({ETL}))
+    github.clock_skew += 60  # it is no new one any more
+    github.expire_tokens()
+
+    second = access.mint(frozenset({ETL}))
+
+    assert second.token != first.token
+    assert app.installation(as_installation(second)).sees(ETL)
+
+
+def as_installation(token):
+    return InstallationToken(token.token, datetime.fromtimestamp(token.expires_at, UTC))
 
 
 def test_what_one_installation_has_used_up_the_other_still_has(github, app):

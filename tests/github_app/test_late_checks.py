@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -8,16 +9,20 @@ import sqlalchemy as sa
 from github_app import branches, late_checks, stragglers
 from github_app import tables as tables_of
 from github_app.branches import BranchPush
-from github_app.check_run import CheckRun
-from github_app.late_checks import LateChecks
+from github_app.check_run import CheckRun, Subject
+from github_app.deployments import Promoted, State
+from github_app.installation import NoLongerTrueError
+from github_app.late_check_writer import RETRY_SECONDS, LateCheckWriter
 from github_app.owing import Behind
 from github_app.tables import late_checks as rows
 from github_app.tables import workers
-from promotion.errors import PromotionError
+from promotion.ancestry import Ancestry
+from promotion.errors import ApiError, PromotionError
 from promotion.git_folder import GitFolder
 from promotion.push import Push
 
 HEAD = "0" * 39 + "9"
+DEV = Subject("refs/heads/main", "dev")
 
 
 def a_branch_push(*overtaken, after=HEAD):
@@ -36,25 +41,44 @@ class InMemoryReports:
 
     def __init__(self):
         self.shown = []
-        self.there = frozenset()  # the check runs on every commit
-        self.fails = False
+        self.there = frozenset()  # the workspaces whose check runs are on every commit
+        self.error = None
+        self.before_write = lambda: None
 
-    def show(self, _access, run, *, urgent=True):
-        if self.fails:
-            raise PromotionError("away")
+    def show(self, _access, _repository_id, run, *, urgent, still):
+        self._write(still)
         self.shown.append((run.name, run.title))
 
-    def show_on_all(self, _access, run, names, *, completed):
-        self.shown.append((tuple(names(self.there)), run.title, completed))
+    def show_on_all(self, _access, _repository_id, run, workspaces, *, completed, still):
+        wanted = tuple(workspaces(self.there))
+        self._write(still)
+        self.shown.append((wanted, run.title, completed))
+
+    def settled(self, _repository_id, _run):
+        pass
+
+    def _write(self, still):
+        self.before_write()
+        if self.error is not None:
+            raise self.error
+        if not still():
+            raise NoLongerTrueError
 
 
 def a_writer(tables, worker="local"):
     reports = InMemoryReports()
-    return LateChecks(tables, reports, no_access, worker=worker), reports
+    return LateCheckWriter(tables, reports, an_access, worker=worker), reports
 
 
-def no_access(_repository, _installation):
-    return None
+class InMemoryAccess:
+    """Compares commits by a word."""
+
+    def __init__(self, ancestry):
+        self.contains = lambda _head, _commit: ancestry
+
+
+def an_access(_repository, _installation):
+    return InMemoryAccess(Ancestry.CONTAINS)
 
 
 def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
@@ -63,17 +87,26 @@ def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
         with tables.begin() as tx:
             late_checks.put_superseded(tx, a_branch_push(first, second, first, "0" * 40))
 
-    assert [(row.head_sha, row.name, row.title) for row in waiting(tables)] == [
-        (first, "", "Superseded by 0000000"),
-        (second, "", "Superseded by 0000000"),
+    assert [(row.head_sha, row.scope, row.title) for row in waiting(tables)] == [
+        (first, "each", "Superseded by 0000000"),
+        (second, "each", "Superseded by 0000000"),
     ]
+
+
+def test_a_branch_that_came_back_to_a_commit_does_not_call_it_superseded(tables):
+    with tables.begin() as tx:
+        late_checks.put_superseded(tx, a_branch_push("a" * 40, HEAD))
+
+    assert [row.head_sha for row in waiting(tables)] == ["a" * 40]
 
 
 def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(1, 40))))
+        a_branch(tx, newest=5, promoted=5)
+        a_report(tx, "dev", seq=5)
+        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))
 
-    assert {row.name for row in waiting(tables)} == {"Brickpush"}
+    assert {row.scope for row in waiting(tables)} == {"all"}
     writer, reports = a_writer(tables)
     writer.write_all()
     assert len(reports.shown) == 39
@@ -83,16 +116,11 @@ def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
 @pytest.mark.parametrize(
     ("overtaken", "there", "told"),
     [
-        pytest.param(39, (), ["Brickpush"], id="many"),
-        pytest.param(2, (), ["Brickpush / dev", "Brickpush / prod"], id="few"),
+        pytest.param(39, (), [""], id="many"),
+        pytest.param(2, (), ["dev", "prod"], id="few"),
         # The run was repeated, and has overtaken other pushes by now.
-        pytest.param(2, ("Brickpush",), [], id="few, and many before"),
-        pytest.param(
-            39,
-            ("Brickpush / dev",),
-            ["Brickpush / dev", "Brickpush / prod"],
-            id="many, begun as few",
-        ),
+        pytest.param(2, ("",), [], id="few, and many before"),
+        pytest.param(39, ("dev",), ["dev", "prod"], id="many, begun as few"),
     ],
 )
 def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overtaken, there, told):
@@ -100,7 +128,9 @@ def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overta
         a_branch(tx, newest=5, promoted=5)
         a_report(tx, "dev", seq=5)
         a_report(tx, "prod", seq=5)
-        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(overtaken))))
+        late_checks.put_superseded(
+            tx, a_branch_push(*(f"{n:040x}" for n in range(10, 10 + overtaken)))
+        )
 
     writer, reports = a_writer(tables)
     reports.there = frozenset(there)
@@ -110,15 +140,15 @@ def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overta
 
 
 def test_how_a_promotion_ended_waits_for_no_overtaken_push(tables):
-    ended = CheckRun("Brickpush / dev", HEAD, "completed", "2 of 2", "", conclusion="success")
+    ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(1, 40))))
+        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))
         late_checks.put_final(tx, a_branch_push(), ended)
 
     writer, reports = a_writer(tables)
     writer.write_all()
 
-    assert reports.shown[0] == ("Brickpush / dev", "2 of 2")
+    assert reports.shown[0] == ("Brickpush / dev / main", "2 of 2")
     assert len(reports.shown) == 40
 
 
@@ -129,15 +159,23 @@ def test_a_promotion_that_was_given_up_says_why(tables):
     writer, reports = a_writer(tables)
     writer.write_all()
 
-    assert reports.shown == [(("Brickpush",), "Not promoted: given up after several tries", False)]
+    assert reports.shown == [(("",), "Not promoted: given up after several tries", False)]
 
 
-def test_what_github_does_not_take_is_tried_again_later_and_dropped_in_the_end(tables):
-    run = CheckRun("Brickpush / dev", HEAD, "completed", "title", "summary", "success")
+@pytest.mark.parametrize(
+    "error",
+    [
+        PromotionError("away"),
+        *(ApiError("PATCH /x", status=status) for status in (404, 410, 422, 403)),
+    ],
+    ids=str,
+)
+def test_what_github_does_not_take_is_tried_again_later_and_dropped_in_the_end(tables, error):
+    run = CheckRun(DEV, HEAD, "completed", "title", "summary", "success")
     with tables.begin() as tx:
         late_checks.put_final(tx, a_branch_push(), run)
     writer, reports = a_writer(tables)
-    reports.fails = True
+    reports.error = error
 
     tries = 0
     while waiting(tables):
@@ -147,8 +185,8 @@ def test_what_github_does_not_take_is_tried_again_later_and_dropped_in_the_end(t
         with tables.begin() as tx:
             tx.execute(rows.update().values(not_before=0))
 
-    assert tries == len(late_checks.RETRY_SECONDS) + 1
-    assert sum(late_checks.RETRY_SECONDS) > 2 * 24 * 3600  # no outage of GitHub's is as long
+    assert tries == len(RETRY_SECONDS) + 1
+    assert sum(RETRY_SECONDS) > 2 * 24 * 3600  # no outage of GitHub's is as long
 
 
 def test_a_run_that_begins_takes_back_what_was_still_to_be_said(tables):
@@ -225,26 +263,12 @@ def a_report(tx, workspace, *, seq):
     tx.execute(tables_of.reports.insert(), {**row, "stays": b"", "blind_spots": b""})
 
 
-def test_a_push_overtaken_during_a_promotion_says_so_in_every_workspace(tables):
+def test_a_push_that_was_superseded_waits_for_the_end_of_the_promotion(tables):
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=3)
         a_report(tx, "dev", seq=3)
-        a_report(tx, "prod", seq=3)
-        a_report(tx, "dev", seq=5)  # the promotion has yet to tell of the other
-        late_checks.put_superseded(tx, a_branch_push("a" * 40))
-
-    writer, reports = a_writer(tables)
-    writer.write_all()
-
-    [(names, *_)] = reports.shown
-    assert sorted(names) == ["Brickpush / dev", "Brickpush / prod"]
-
-
-def test_a_push_overtaken_during_the_first_promotion_waits_for_its_end(tables):
-    with tables.begin() as tx:
-        a_branch(tx, newest=5, promoted=0)
-        a_report(tx, "dev", seq=5)
-        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+        a_report(tx, "dev", seq=5)  # the promotion has yet to report on the other
+        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
     writer, reports = a_writer(tables)
     writer.write_all()
     shown_early = list(reports.shown)
@@ -256,5 +280,136 @@ def test_a_push_overtaken_during_the_first_promotion_waits_for_its_end(tables):
     writer.write_all()
 
     assert shown_early == []
-    [(names, *_)] = reports.shown
-    assert sorted(names) == ["Brickpush / dev", "Brickpush / prod"]
+    assert reports.shown == [(("dev", "prod"), "Superseded by 0000000", False)]
+
+
+def test_where_the_promotion_that_superseded_a_push_moved_nothing_nothing_is_written(tables):
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)
+        a_report(tx, "dev", seq=3)
+        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+    writer, reports = a_writer(tables)
+
+    writer.write_all()
+
+    assert reports.shown == [((), "Superseded by 0000000", False)]
+
+
+@pytest.mark.parametrize("when", ["before it is taken", "while it waits for its turn"])
+@pytest.mark.parametrize("what", ["the commit is the newest again", "a run of it has begun"])
+def test_what_is_not_true_any_more_is_not_written(tables, what, when):
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)
+        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+    writer, reports = a_writer(tables)
+
+    def change():
+        with tables.begin() as tx:
+            if what == "a run of it has begun":
+                late_checks.drop(tx, a_branch_push(after="a" * 40))
+            else:
+                tx.execute(tables_of.branches.update().values(after="a" * 40))
+
+    if when == "before it is taken":
+        change()
+    else:
+        reports.before_write = change
+    writer.write_all()
+
+    assert reports.shown == []
+    assert waiting(tables) == []
+
+
+def test_a_run_that_begins_takes_back_nothing_of_another_branch_nor_of_anothers_deployment(tables):
+    dev = a_branch_push()
+    dev = replace(dev, push=replace(dev.push, ref="refs/heads/dev"))
+    promoted = Promoted(99, "databricks/dev", "refs/heads/main", HEAD)
+    with tables.begin() as tx:
+        late_checks.put_given_up(tx, dev, "because")
+        late_checks.put_deployment(tx, a_branch_push(), promoted, State("inactive"))
+        late_checks.drop(tx, a_branch_push())
+
+    assert [(row.ref, row.scope) for row in waiting(tables)] == [
+        ("refs/heads/dev", "each"),
+        ("refs/heads/main", "deployment"),
+    ]
+
+
+def test_what_is_replaced_while_it_is_written_is_written_again(tables):
+    run = CheckRun(DEV, HEAD, "completed", "first", "summary", "success")
+    with tables.begin() as tx:
+        late_checks.put_final(tx, a_branch_push(), run)
+    writer, reports = a_writer(tables)
+    again = [replace(run, title="second")]
+
+    def replaced():
+        with tables.begin() as tx:
+            late_checks.put_final(tx, a_branch_push(), again.pop())
+        reports.before_write = lambda: None
+
+    reports.before_write = replaced
+    writer.write_all()
+
+    assert reports.shown == [("Brickpush / dev / main", "second")]
+    assert waiting(tables) == []
+
+
+def test_a_push_that_is_given_up_and_deleted_has_no_commit_to_report_on(tables):
+    with tables.begin() as tx:
+        late_checks.put_given_up(tx, a_branch_push(after="0" * 40), "because")
+
+    assert waiting(tables) == []
+
+
+@pytest.mark.parametrize(
+    ("ancestry", "told"),
+    [
+        (Ancestry.CONTAINS, [("Brickpush / dev / main", "2 of 2")]),
+        (Ancestry.LACKS, [("Brickpush / dev / main", "Superseded by bbbbbbb")]),
+        (Ancestry.UNKNOWN, []),
+    ],
+)
+def test_a_success_that_waited_is_not_told_where_the_folders_were_taken_elsewhere(
+    tables, ancestry, told
+):
+    ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)  # at another commit by now
+        late_checks.put_final(tx, a_branch_push(), ended)
+    reports = InMemoryReports()
+    writer = LateCheckWriter(
+        tables, reports, lambda *_about: InMemoryAccess(ancestry), worker="local"
+    )
+
+    writer.write_all()
+
+    assert reports.shown == told
+    assert len(waiting(tables)) == (ancestry is Ancestry.UNKNOWN)
+
+
+def test_a_branch_that_moves_while_its_report_waits_for_its_turn_is_looked_at_again(tables):
+    ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)
+        tx.execute(tables_of.branches.update().values(after=HEAD))
+        late_checks.put_final(tx, a_branch_push(), ended)
+    reports = InMemoryReports()
+    writer = LateCheckWriter(
+        tables, reports, lambda *_about: InMemoryAccess(Ancestry.LACKS), worker="local"
+    )
+
+    def move():
+        with tables.begin() as tx:
+            tx.execute(tables_of.branches.update().values(after="b" * 40))
+        reports.before_write = lambda: None
+
+    reports.before_write = move
+    writer.write_all()
+    early = list(reports.shown)
+    with tables.begin() as tx:
+        tx.execute(rows.update().values(not_before=0))
+    writer.write_all()
+
+    assert early == []
+    assert reports.shown == [("Brickpush / dev / main", "Superseded by bbbbbbb")]
+    assert waiting(tables) == []

@@ -12,6 +12,7 @@ from github_app.admission import Admission
 from github_app.github import GitHubApp
 from github_app.metrics import Metrics
 from github_app.missed import OVERLAP_SECONDS, MissedDeliveries, first_unread, next_cursor
+from github_app.tables import deliveries
 from promotion.http import open_session
 from sandbox.github.deliveries import ENTERPRISE_RETENTION
 from sandbox.github.server import GitHub
@@ -36,10 +37,10 @@ def github(tmp_path):
 @pytest.fixture
 def open_missed(github, tables):
     """Return a function that opens the search, of a machine whose clock is *ahead* of GitHub's."""
-    stored = []
+    stored, metrics = [], Metrics()
     with open_session(None) as session:
 
-        def open_it(ahead=0.0):
+        def open_it(ahead=0.0, admission=None):
             app = GitHubApp(
                 github.url,
                 app_id=github.app_id,
@@ -49,7 +50,7 @@ def open_missed(github, tables):
                 now=lambda: time.time() + github.clock_skew + ahead,
             )
             missed = MissedDeliveries(
-                tables, app, stored.append, admission=Admission(), metrics=Metrics()
+                tables, app, stored.append, admission=admission or Admission(), metrics=metrics
             )
             return missed, stored
 
@@ -103,6 +104,30 @@ def test_what_was_looked_through_is_not_read_again(github, open_missed):
 
     assert guids(stored) == [later]
     assert first_unread(DAY) == DAY - OVERLAP_SECONDS
+
+
+def test_what_a_stranger_missed_is_not_taken_in(github, open_missed):
+    missed, stored = open_missed(admission=Admission(allowed_owners=["somebody-else"]))
+    began = time.time()
+    fail(github)
+
+    missed.look(first_unread(began))
+
+    assert stored == []
+
+
+def test_what_is_stored_already_is_not_taken_in_again(github, open_missed, tables):
+    """We stored it, and our answer came too late for GitHub."""
+    missed, stored = open_missed()
+    began = time.time()
+    known, other = fail(github), fail(github, 0.01)
+    with tables.begin() as tx:
+        row = {"guid": known, "event": "repository", "received_at": began}
+        tx.execute(deliveries.insert().values(**row))
+
+    found = missed.look(first_unread(began))
+
+    assert (found, guids(stored)) == (1, [other])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from security.listener import listener
 
 from github_app import names
 from github_app.access import InstallationAccess
-from github_app.check_run import CheckRun
+from github_app.check_run import CheckRun, Subject
 from github_app.former_names import AGAIN_SECONDS, MOST_AT_ONCE, FormerNames
 from github_app.github import GitHubApp
 from github_app.github_tokens import (
@@ -17,6 +17,7 @@ from github_app.github_tokens import (
     NotIncludedError,
     Wanted,
 )
+from github_app.hints import GoneError
 from promotion.errors import ApiError
 from promotion.http import open_session
 from promotion.redirects import MOST_HOPS
@@ -88,12 +89,18 @@ def test_reads_and_writes_under_the_old_name_reach_the_repository(github, app):
 
     found = reading.head(OLD, BRANCH)
     again = reading.head(OLD, BRANCH, found)
-    run_id = writing.create_check_run(OLD, CheckRun("A check", head, "in_progress", "t", "s"))
-    writing.update_check_run(OLD, run_id, CheckRun("Renamed", head, "in_progress", "t", "s"))
+    run_id = writing.create_check_run(
+        OLD, CheckRun(Subject("refs/heads/main", "dev"), head, "in_progress", "t", "s")
+    )
+    writing.update_check_run(
+        OLD, run_id, CheckRun(Subject("refs/heads/main", "prod"), head, "in_progress", "t", "s")
+    )
 
     assert found.commit == head
     assert again is found
-    assert [(run.id, run.name) for run in github.check_runs] == [(run_id, "Renamed")]
+    assert [(run.id, run.name) for run in github.check_runs] == [
+        (run_id, "Brickpush / prod / main")
+    ]
     assert statuses(github, begun) == [301, 200, 301, 304, 307, 201, 307, 200]
 
 
@@ -151,6 +158,19 @@ def test_a_repository_that_went_to_a_stranger_is_not_followed_there(github, open
         access.branch_head(BRANCH)
 
     assert theirs not in {token.installation_id for token in github.issued_tokens}
+
+
+def test_a_name_that_another_repository_has_got_is_not_taken_for_it(github, app):
+    """Also where the App was installed anew meanwhile, so that all has to be found again."""
+    installation, number = app.installation_id(OLD), github.repository(OLD).id
+    access = InstallationAccess(app, installation, OLD, StillClock(), number)
+    renamed(github)
+    github.uninstall(installation)
+    github.add_repository(OLD)
+    github.add_organization("octo-org")
+
+    with pytest.raises(GoneError, match=f"{OLD} is the name of another repository now"):
+        access.branch_head(BRANCH)
 
 
 def test_a_repository_that_was_only_taken_away_is_said_to_be_missing(github, app):

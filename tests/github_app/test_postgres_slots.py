@@ -7,6 +7,7 @@ import threading
 import pytest
 import requests
 import sqlalchemy as sa
+from nobody import NOBODY
 from running import wait_until
 
 from github_app import database
@@ -181,7 +182,7 @@ def test_a_worker_without_a_lease_sends_nothing_that_changes(worker, tables):
 
     for method in ("GET", "PATCH"):
         with pytest.raises(requests.ConnectionError):
-            session.request(method, "http://127.0.0.1:9/", timeout=5)
+            session.request(method, f"http://{NOBODY}/", timeout=5)
 
     assert sent == ["allowed"]
     session.close()
@@ -205,15 +206,30 @@ def test_only_the_runs_of_workers_without_a_lease_are_taken_over(worker, tables)
 
 def test_a_lease_that_ran_out_is_ended_but_not_while_something_is_recorded_under_it(worker, tables):
     slow = worker()
-    with tables.begin() as tx:
-        tx.execute(sa.text("update workers set expires = 1"))
     look = TakeOver(tables, ttl=0.0, taken=list, resume=print).look
 
-    with tables.begin() as tx:
-        slow.lease.still_mine(tx)
+    def let_it_run_out():
+        with tables.begin() as tx:
+            tx.execute(sa.text("update workers set expires = 1"))
+
+    def is_kept_while_it_is_held():
+        let_it_run_out()
+        with tables.begin() as tx:
+            slow.lease.still_mine(tx)
+            if tx.execute(sa.text("select expires from workers")).scalar() != 1:
+                return False  # renewed before it was held: once more
+            look()
+            slow.lease.still_mine(tx)
+        return True
+
+    def is_ended():
+        let_it_run_out()
         look()
-        slow.lease.still_mine(tx)
-    look()
+        with tables.begin() as tx:
+            return not tx.execute(sa.text("select count(*) from workers")).scalar()
+
+    wait_until(is_kept_while_it_is_held, what="a look at a lease that is held")
+    wait_until(is_ended, what="the end of a lease that ran out")
 
     with tables.begin() as tx, pytest.raises(LeaseLostError):
         slow.lease.still_mine(tx)

@@ -13,7 +13,10 @@ from github_app.metrics import Metrics
 from github_app.probe import Echo, ping
 from github_app.rotate import Rotation, read_names, write_names
 from github_app.server import create_app
+from github_app.service import open_app
+from github_app.settings import load_settings
 from promotion.errors import ConfigError, PromotionError
+from promotion.http import open_session
 from sandbox.sandbox import Options, open_sandbox, write_config
 from sandbox.serving import Listener
 
@@ -35,6 +38,8 @@ def sandbox(opened):
     (opened.directory / "webhook.secret").write_text(opened.github.webhook_secret)
     yield opened
     for path in opened.directory.glob("webhook*.secret"):
+        path.unlink()
+    for path in opened.directory.glob(".brickpush*"):
         path.unlink()
 
 
@@ -107,16 +112,193 @@ def test_a_rotation_that_stopped_is_taken_up(sandbox, endpoint, capsys):
     assert "A rotation has begun already" in capsys.readouterr().out
 
 
+def test_a_rotation_that_stopped_before_the_settings_named_the_new_file_leaves_none(
+    sandbox, monkeypatch, endpoint
+):
+    old = sandbox.github.webhook_secret
+    (sandbox.directory / ".brickpush.toml.rotation").write_text("webhook-1.secret")
+    (sandbox.directory / "webhook-1.secret").write_text("half a sec")
+
+    assert rotate(sandbox, "--url", endpoint) == 0
+
+    assert not (sandbox.directory / "webhook-1.secret").exists()
+    assert sandbox.github.webhook_secret not in (old, "half a sec")
+    assert [ping(endpoint, s, ca_path=None) for s in (old, sandbox.github.webhook_secret)] == [
+        Echo.ACCEPTED,
+        Echo.ACCEPTED,
+    ]
+
+
+class StoppedError(Exception):
+    """The end of the process, as of a kill."""
+
+
+def test_a_finish_that_is_killed_between_two_files_is_taken_up(sandbox, endpoint, capsys):
+    assert rotate(sandbox, "--url", endpoint) == 0
+    (sandbox.directory / "older.secret").write_text("older")
+    named = read_names(sandbox.config_path)
+    write_names(sandbox.config_path, [*named, "older.secret"])
+
+    def die(_words):
+        raise StoppedError
+
+    app = app_of(sandbox)
+    with pytest.raises(StoppedError):
+        Rotation(sandbox.config_path, app, None, StillClock(), die).finish()
+    left = (sandbox.directory / "older.secret").exists()
+    capsys.readouterr()
+
+    again = rotate(sandbox, "--finish")
+
+    assert (left, again) == (True, 0)
+    assert capsys.readouterr().out == "Removed: older.secret\n"
+    assert read_names(sandbox.config_path) == named[:1]
+    assert [path.name for path in sandbox.directory.glob("*.secret") if "webhook" in path.name] == (
+        named[:1]
+    )
+    assert rotate(sandbox, "--finish") == 2  # there is nothing left to do
+
+
+def test_a_finish_that_is_killed_before_it_changes_the_settings_is_taken_up(sandbox, endpoint):
+    assert rotate(sandbox, "--url", endpoint) == 0
+    (sandbox.directory / ".brickpush.toml.rotation").write_text("webhook.secret")
+    named = read_names(sandbox.config_path)
+
+    assert rotate(sandbox, "--finish") == 0
+
+    assert read_names(sandbox.config_path) == named[:1]
+    assert not (sandbox.directory / "webhook.secret").exists()
+    assert not list(sandbox.directory.glob(".brickpush*"))
+
+
+def app_of(sandbox):
+    settings = load_settings(sandbox.config_path, {})
+    return open_app(settings, open_session(str(sandbox.certificate.ca_path)))
+
+
+def test_what_other_settings_beside_ours_name_is_left_alone(sandbox, endpoint):
+    others = [sandbox.directory / "webhook-20200101T000000Z.secret", sandbox.directory / "a.secret"]
+    for path in others:
+        path.write_text("another service's")
+
+    assert (rotate(sandbox, "--url", endpoint), rotate(sandbox, "--finish")) == (0, 0)
+
+    assert [path.read_text() for path in others] == ["another service's"] * 2
+    others[1].unlink()
+
+
+def test_an_old_file_that_can_not_be_removed_is_named(sandbox, endpoint, capsys):
+    assert rotate(sandbox, "--url", endpoint) == 0
+    old = sandbox.directory / "webhook.secret"
+    old.unlink()
+    old.mkdir()  # what can't be unlinked
+
+    code = rotate(sandbox, "--finish")
+    old.rmdir()
+
+    assert code == 0
+    assert f"Not removed: {old} (" in capsys.readouterr().out
+
+
+def test_a_service_that_does_not_know_the_new_secret_keeps_the_old_one(sandbox, endpoint, capsys):
+    assert rotate(sandbox, "--no-check") == 0
+    named = read_names(sandbox.config_path)
+    stranger = Rotation(
+        sandbox.config_path, None, lambda _secret: Echo.OTHER_SECRET, StillClock(), print
+    )
+
+    with pytest.raises(PromotionError, match="the old one stays: restart the service"):
+        stranger.finish()
+
+    assert read_names(sandbox.config_path) == named
+    assert rotate(sandbox, "--finish", "--url", endpoint) == 0
+
+
+@pytest.mark.parametrize("form", ["private_key_paths", "the environment"])
+def test_the_apps_key_is_read_as_the_service_reads_it(
+    sandbox, endpoint, monkeypatch, tmp_path, form
+):
+    known, text = sandbox.github.private_key_path, sandbox.config_path.read_text()
+    line = f'private_key_path = "{known}"\n'
+    assert line in text
+    if form == "the environment":
+        monkeypatch.setenv("BRICKPUSH_GITHUB__PRIVATE_KEY", known.read_text())
+        sandbox.config_path.write_text(text.replace(line, ""))
+    else:
+        retired = tmp_path / "retired.pem"
+        retired.touch(mode=0o600)
+        retired.write_text(known.read_text())
+        good = sandbox.github.add_private_key()
+        sandbox.github.delete_private_key(known)
+        paths = f'private_key_paths = ["{retired}", "{good}"]\n'
+        sandbox.config_path.write_text(text.replace(line, paths))
+    old = sandbox.github.webhook_secret
+
+    assert (rotate(sandbox, "--url", endpoint), rotate(sandbox, "--finish")) == (0, 0)
+
+    assert sandbox.github.webhook_secret != old
+
+
+def test_an_error_of_githubs_is_said_with_the_next_step(sandbox, endpoint, capsys):
+    known, text = sandbox.github.app_id, sandbox.config_path.read_text()
+    sandbox.config_path.write_text(text.replace(f"app_id = {known}", "app_id = 1"))
+
+    assert rotate(sandbox, "--url", endpoint) == 1
+
+    assert "compare github.app_id" in capsys.readouterr().err
+
+
 def test_nothing_to_finish_is_said(sandbox, capsys):
     assert rotate(sandbox, "--finish") == 2
     assert "there is nothing to finish" in capsys.readouterr().err
 
 
-def test_secrets_of_the_environment_are_not_rotated_behind_its_back(sandbox, monkeypatch, capsys):
-    monkeypatch.setenv("BRICKPUSH_GITHUB__WEBHOOK_SECRETS", '["x"]')
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BRICKPUSH_GITHUB__WEBHOOK_SECRETS", '["x"]'),
+        ("brickpush_github__webhook_secrets", '["x"]'),
+        ("BRICKPUSH_GITHUB__WEBHOOK_SECRET_PATHS", '["/run/secrets/webhook"]'),
+        ("BRICKPUSH_GITHUB", '{"webhook_secret_paths": ["/run/secrets/webhook"]}'),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--finish",)])
+def test_secrets_of_the_environment_are_not_rotated_behind_its_back(
+    sandbox, monkeypatch, capsys, name, value, options
+):
+    monkeypatch.setenv(name, value)
+    before = sandbox.config_path.read_text(), sandbox.github.webhook_secret
 
-    assert rotate(sandbox) == 2
-    assert "is set and wins over" in capsys.readouterr().err
+    assert rotate(sandbox, *options) == 2
+
+    said = capsys.readouterr().err
+    assert "is set and wins over" in said
+    assert "give the new and the old one there, restart the service" in said
+    assert (sandbox.config_path.read_text(), sandbox.github.webhook_secret) == before
+
+
+def test_settings_that_can_not_be_written_leave_no_new_secret(sandbox, endpoint, capsys):
+    (sandbox.directory / ".brickpush.toml.new").mkdir()  # in the way
+
+    try:
+        assert rotate(sandbox, "--url", endpoint) == 2
+    finally:
+        (sandbox.directory / ".brickpush.toml.new").rmdir()
+
+    assert "can't be changed (" in capsys.readouterr().err
+    assert [path.name for path in sandbox.directory.glob("webhook*")] == ["webhook.secret"]
+    assert not list(sandbox.directory.glob(".brickpush*"))
+
+
+def test_a_link_to_the_settings_stays_a_link(tmp_path):
+    real, link = tmp_path / "real.toml", tmp_path / "brickpush.toml"
+    real.write_text('[github]\nwebhook_secret_paths = ["a"]\n')
+    link.symlink_to(real)
+
+    write_names(link, ["b", "a"])
+
+    assert link.is_symlink()
+    assert read_names(real) == ["b", "a"]
 
 
 def test_comments_and_the_mode_of_the_settings_stay(tmp_path):
@@ -144,12 +326,17 @@ def test_settings_without_secret_files_are_refused(tmp_path, text):
         read_names(config)
 
 
-def test_a_running_service_keeps_its_secrets_where_the_settings_become_unreadable(sandbox):
+@pytest.mark.parametrize("trouble", ["the settings", "a secret"])
+def test_a_running_service_keeps_its_secrets_where_a_file_becomes_unreadable(sandbox, trouble):
     clock = Clock()
     live = LiveSecrets(sandbox.config_path, {}, now=clock)
     before = list(live)
 
-    sandbox.config_path.write_text("[github")
+    if trouble == "a secret":
+        (sandbox.directory / "webhook-1.secret").write_bytes("s3cret".encode("utf-16"))
+        write_names(sandbox.config_path, ["webhook-1.secret", "webhook.secret"])
+    else:
+        sandbox.config_path.write_text("[github")
     clock.now += 2
 
     assert list(live) == before

@@ -9,6 +9,9 @@ import sqlalchemy as sa
 
 from github_app import claims
 from github_app.claims import MOST_STARTS
+from github_app.github_limits import LimitedError
+from github_app.hints import GoneError
+from github_app.lease import LeaseLostError
 from github_app.metrics import Metrics
 from github_app.runs import Runs
 from github_app.tables import branches as branch_rows
@@ -62,6 +65,29 @@ def test_the_branchs_next_run_begins_at_its_last_start_until_one_ends_well(take,
     assert row_of(tables).starts == 0
 
 
+@pytest.mark.parametrize(
+    "ends", [None, RuntimeError("odd"), GoneError("gone"), LimitedError(1, 5.0)]
+)
+def test_a_worker_that_has_lost_its_lease_records_no_end_of_a_run(take, tables, ends):
+    lost = []
+
+    def promote(_owed):
+        lost.append(True)
+        if ends is not None:
+            raise ends
+
+    def still_mine(_tx):
+        if lost:
+            raise LeaseLostError("another worker took over")
+
+    held = take()
+    with pytest.raises(LeaseLostError):
+        Runs(tables, promote, Metrics(), still_mine=still_mine).carry_out(held)
+
+    row = row_of(tables)
+    assert (row.running, row.attempts, row.newest > row.promoted) == (held.run, 0, True)
+
+
 def test_two_runs_at_their_last_start_take_turns(take, tables):
     suspects = [take(branch, starts=MOST_STARTS - 1) for branch in ("main", "dev")]
     meeting, met = threading.Barrier(2), []
@@ -105,6 +131,54 @@ def test_a_start_that_an_orderly_end_cut_off_does_not_count(take, tables):
     thread.join()
 
     assert (counted, taken_back) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "promote",
+    [
+        pytest.param(lambda _owed: None, id="well"),
+        pytest.param(lambda _owed: fail(OSError("away")), id="failed"),
+        pytest.param(lambda _owed: fail(LimitedError(11, 60)), id="put off"),
+        pytest.param(lambda _owed: fail(GoneError("archived")), id="stopped"),
+    ],
+)
+def test_who_has_lost_its_lease_ends_no_run(take, tables, promote):
+    held, begun = take(), []
+
+    def still_mine(_tx):
+        if begun:  # the lease is lost while the promotion runs
+            raise LeaseLostError("another worker took over")
+
+    def promoting(owed):
+        begun.append(owed)
+        promote(owed)
+
+    runs = Runs(tables, promoting, Metrics(), still_mine=still_mine)
+    with pytest.raises(LeaseLostError):
+        runs.carry_out(held)
+
+    row = row_of(tables)
+    assert (row.running, row.promoted, row.attempts, row.not_before) == (held.run, 0, 0, 0)
+
+
+def test_who_has_lost_its_lease_begins_and_lets_go_of_no_run(take, tables):
+    held, promoted = take(), []
+
+    def still_mine(_tx):
+        raise LeaseLostError("another worker took over")
+
+    runs = Runs(tables, promoted.append, Metrics(), still_mine=still_mine)
+    for work in (runs.carry_out, runs.let_go):
+        with pytest.raises(LeaseLostError):
+            work(held)
+
+    row = row_of(tables)
+    assert promoted == []
+    assert (row.running, row.starts, row.attempts) == (held.run, 0, 0)
+
+
+def fail(exc):
+    raise exc
 
 
 def in_threads(work, of):

@@ -78,6 +78,7 @@ def test_every_problem_is_listed_at_once(write):
         "https://user:pa55@adb-1.7.azuredatabricks.net",
         "https://",
         "file:///etc/passwd",
+        "https://evil.example\u3002azuredatabricks.net",
     ],
 )
 def test_a_token_is_never_sent_to_such_a_host(write, host):
@@ -141,3 +142,36 @@ def test_a_secret_that_is_not_there_is_an_error(tmp_path, content, words):
 
     with pytest.raises(ConfigError, match=words):
         read_secret("github.private_key_path", None, path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"s3cret\n", b"\xef\xbb\xbfs3cret\r\n", b"  s3cret  "],
+    ids=["a new line", "as Notepad saves it", "spaces"],
+)
+def test_a_secrets_file_is_read_as_people_write_it(tmp_path, content):
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+
+    assert read_secret("github.private_key_path", None, path) == "s3cret"
+
+
+def test_a_secrets_file_that_is_no_text_is_an_error_with_what_to_do(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes("s3cret".encode("utf-16"))
+
+    with pytest.raises(ConfigError, match="is not text in UTF-8: save it as that"):
+        read_secret("github.private_key_path", None, path)
+
+
+def test_a_secret_of_the_environment_is_taken_without_the_new_line_at_its_end(write, monkeypatch):
+    monkeypatch.setenv("BRICKPUSH_GITHUB__WEBHOOK_SECRETS", '["two\\n"]')
+    monkeypatch.setenv("BRICKPUSH_WORKSPACES__DEV__ENTRA__CLIENT_SECRET", "s3cret\n")
+
+    settings = load_settings(
+        write(FILE.replace('webhook_secret_paths = ["webhook.secret"]\n', "")), {}
+    )
+    entra = settings.workspaces["dev"].entra
+
+    assert webhook_secrets(settings.github) == ("two",)
+    assert read_secret("client_secret_path", entra.client_secret, None) == "s3cret"

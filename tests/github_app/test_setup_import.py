@@ -35,7 +35,7 @@ def importing(sandbox, tmp_path, monkeypatch):
 
 
 def test_an_app_is_taken_over_with_its_secret(sandbox, importing, tmp_path, capsys):
-    secret = tmp_path / "given"
+    secret = tmp_path / "given.secret"
     secret.write_text(f"{sandbox.github.webhook_secret}\n")
     before = sandbox.github.webhook_secret
 

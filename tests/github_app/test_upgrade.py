@@ -291,7 +291,7 @@ def test_a_new_release_finishes_what_the_old_one_was_killed_in(scene, empty_url,
 
     say(f"the new release had it promoted and told after {seconds:.1f} s")
     runs = [run.name for run in scene.github.check_runs if run.head_sha == sha]
-    assert sorted(runs) == ["Brickpush / dev", "Brickpush / prod"]
+    assert sorted(runs) == ["Brickpush / dev / main", "Brickpush / prod / main"]
     assert scene.said("the old release runs it")
     scene.check()
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import stat
+from typing import ClassVar
+
 import pytest
+from builders import a_decision
 
 from hooks.after_push import AfterPush
 from hooks.git import Git
 from hooks.intent import Intent
-from hooks.local_promotion import Run
 from hooks.lock import Lock
 from hooks.proof import Arrival, Proof
+from hooks.pushed_repository import PushedRepository
 from hooks.record import Record
 from hooks.result import State
 from hooks.results import Results
-from hooks.single_flight import flight_lock
+from hooks.run import Run
+from hooks.single_flight import POLL_SECONDS, flight_lock
+from promotion.workspace import Report
 
 REF = "refs/heads/main"
-SHA = "a" * 40
+SHA, OLDER_SHA, NEWER_SHA = "a" * 40, "b" * 40, "c" * 40
 URL = "https://github.com/octo-org/etl"
 HERE = Proof(Arrival.PUSHED, "main is at aaaaaaa", SHA)
 NOT_HERE = Proof(Arrival.NOT_PUSHED, "main is at bbbbbbb, not at aaaaaaa")
@@ -69,11 +75,34 @@ class Promotions:
 
     def __init__(self, *runs: Run, meanwhile=lambda: None) -> None:
         self.runs, self.meanwhile, self.count = list(runs) or [Run("dev", ())], meanwhile, 0
+        self.repositories: list[PushedRepository] = []
 
-    def __call__(self, push, **_) -> Run:
+    def __call__(self, push, *, repository, **_) -> Run:
         self.count += 1
+        self.repositories.append(repository)
         self.meanwhile()
         return self.runs.pop(0) if len(self.runs) > 1 else self.runs[0]
+
+
+class Split:
+    """git in a clone that pushes to URL and is read from elsewhere; the last head stays."""
+
+    environ: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, *heads: str | None) -> None:
+        self.heads = list(heads)
+
+    def fetch_url(self, remote: str) -> str:
+        return "https://ghes.example/octo-org/etl"
+
+    def push_urls(self, remote: str) -> list[str]:
+        return [URL]
+
+    def ls_remote(self, remote: str, ref: str) -> str | None:
+        return self.heads.pop(0) if len(self.heads) > 1 else self.heads[0]
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        return (ancestor, descendant) == (SHA, NEWER_SHA)
 
 
 def an_intent(**changes) -> Intent:
@@ -95,9 +124,10 @@ def an_intent(**changes) -> Intent:
 def after(tmp_path):
     """Carry out what follows a push, and return its result."""
 
-    def carry_out(witness, promotions, *, clock=None, wait=lambda *_: True, **changes):
+    def carry_out(witness, promotions, *, clock=None, wait=lambda *_: True, git=None, **changes):
         clock, results, intent = clock or Clock(), Results(tmp_path), an_intent(**changes)
-        work = AfterPush(intent, Git(tmp_path, {}), witness, results, {}, clock, promotions, wait)
+        git = git or Git(tmp_path, {})
+        work = AfterPush(intent, git, witness, results, {}, clock, promotions, wait)
         records = {each.ref: Record(each, results, clock) for each in intent.results()}
         work.run(records)
         for record in records.values():
@@ -212,13 +242,137 @@ def test_a_missing_login_is_told_apart(after):
 
 
 def test_a_promotion_behind_one_that_does_not_end_expires(after, tmp_path):
+    clock = Clock()
     with flight_lock(tmp_path, URL, REF) as lock:
         assert lock.acquire()
 
-        result = after(Facts(HERE), Promotions())
+        result = after(Facts(HERE), Promotions(), clock=clock)
 
     assert result.state is State.EXPIRED
     assert result.message == "an older promotion of this branch is still running"
+    assert 15 * 60 <= clock.now - 1_000_000 < 16 * 60
+
+
+@pytest.mark.parametrize(
+    ("later", "state", "count"), [(HERE, State.DONE, 1), (NEWER, State.SUPERSEDED, 0)]
+)
+def test_after_the_wait_for_another_promotion_the_remote_is_asked_again(
+    after, tmp_path, later, state, count
+):
+    clock, witness, promotions = Clock(), Facts(HERE, later=later), Promotions()
+    with flight_lock(tmp_path, URL, REF) as lock:
+        assert lock.acquire()
+        clock.sleep = lambda seconds: lock.release() if seconds == POLL_SECONDS else None
+
+        result = after(witness, promotions, clock=clock)
+
+    assert (result.state, promotions.count, witness.asked_again) == (state, count, 1)
+
+
+@pytest.mark.parametrize("other", [(URL, "refs/heads/dev"), (f"{URL}-2", REF)])
+def test_a_promotion_of_another_branch_or_repository_is_not_waited_for(after, tmp_path, other):
+    witness = Facts(HERE)
+    with flight_lock(tmp_path, *other) as lock:
+        assert lock.acquire()
+
+        result = after(witness, Promotions())
+
+    assert (result.state, witness.asked_again) == (State.DONE, 0)
+
+
+@pytest.mark.parametrize(
+    ("pusher", "found"),
+    [
+        pytest.param((4711, "1"), {REF}, id="the push has ended: it is another's"),
+        pytest.param(None, {REF, "refs/heads/dev"}, id="it may still go on"),
+    ],
+)
+def test_a_branch_that_moves_later_is_the_pushs_own_as_long_as_that_may_go_on(
+    after, tmp_path, pusher, found
+):
+    witness = Facts(NOT_HERE, NOT_HERE, HERE)
+    moved = iter([{}])
+    witness.moved = lambda: next(moved, {"refs/heads/dev": OLDER_SHA})
+
+    after(witness, Promotions(), pusher=pusher, complete=False)
+
+    assert {result.ref for result in Results(tmp_path).all()} == found
+
+
+def test_a_promotion_waits_for_another_for_a_quarter_of_an_hour_and_no_longer(after, tmp_path):
+    clock, promotions = Clock(), Promotions()
+    with flight_lock(tmp_path, URL, REF) as lock:
+        assert lock.acquire()
+
+        after(Facts(HERE), promotions, clock=clock)
+
+    assert promotions.count == 0
+    assert 900 <= clock.now - 1_000_000 < 901
+
+
+@pytest.mark.parametrize(
+    ("later", "state", "count"), [(HERE, State.DONE, 1), (NEWER, State.SUPERSEDED, 0)]
+)
+def test_after_another_promotion_of_the_branch_the_remote_is_asked_again(
+    after, tmp_path, later, state, count
+):
+    promotions, witness = Promotions(), Facts(HERE, later=later)
+    with flight_lock(tmp_path, URL, REF) as lock:
+        assert lock.acquire()
+        clock = Clock()
+        clock.sleep = lambda seconds: seconds and lock.release()  # the other one ends meanwhile
+
+        result = after(witness, promotions, clock=clock)
+
+    assert (result.state, promotions.count, witness.asked_again) == (state, count, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "ref"), [(URL, "refs/heads/dev"), ("https://github.com/octo-org/other", REF)]
+)
+def test_only_a_promotion_of_the_same_branch_of_the_same_repository_is_waited_for(
+    after, tmp_path, url, ref
+):
+    clock = Clock()
+    with flight_lock(tmp_path, url, ref) as lock:
+        assert lock.acquire()
+
+        result = after(Facts(HERE), Promotions(), clock=clock)
+
+    assert (result.state, clock.now) == (State.DONE, 1_000_000)
+
+
+def test_locks_are_their_owners_only(tmp_path):
+    with flight_lock(tmp_path / "state", URL, REF) as lock:
+        assert lock.acquire()
+
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (lock.path.parent, lock.path)]
+
+    assert modes == [0o700, 0o600]
+
+
+@pytest.mark.parametrize(
+    ("pusher", "found"),
+    [((4711, "1"), []), (None, ["refs/heads/another"])],
+    ids=["ended", "unseen"],
+)
+def test_branches_that_are_moved_after_the_push_has_ended_are_another_pushs(
+    after, tmp_path, pusher, found
+):
+    class Later(Facts):
+        """A witness that sees another branch move, by a push from here, at the second look."""
+
+        looks = 0
+
+        def moved(self):
+            self.looks += 1
+            return {"refs/heads/another": SHA} if self.looks > 1 else {}
+
+    witness = Later(NOT_HERE, NOT_HERE, NOT_HERE, HERE)
+
+    after(witness, Promotions(), complete=False, pusher=pusher)
+
+    assert [each.ref for each in Results(tmp_path).all() if each.ref != REF] == found
 
 
 def test_a_lock_is_free_again_once_its_holder_lets_go(tmp_path):
@@ -229,3 +383,36 @@ def test_a_lock_is_free_again_once_its_holder_lets_go(tmp_path):
     first.release()
     assert second.acquire()
     second.release()
+
+
+def test_another_repository_that_the_remote_is_read_from_gets_half_a_minute(after):
+    clock, promotions = Clock(), Promotions()
+
+    after(Facts(HERE), promotions, clock=clock, git=Split(OLDER_SHA, None, OLDER_SHA))
+
+    behind = "ghes.example/octo-org/etl, where the remote is read from, "
+    assert [(len(each.keys), each.behind) for each in promotions.repositories] == [
+        (1, f"{behind}is at bbbbbbb, not at aaaaaaa"),
+        (1, f"{behind}has no refs/heads/main"),
+        (1, f"{behind}is at bbbbbbb, not at aaaaaaa"),
+        (1, f"{behind}is at bbbbbbb, not at aaaaaaa"),
+    ]
+    assert clock.now - 1_000_000 == 30
+
+
+@pytest.mark.parametrize("there", [SHA, NEWER_SHA])
+def test_another_repository_that_has_the_commit_is_promoted_as_well(after, there):
+    promotions = Promotions()
+
+    after(Facts(HERE), promotions, git=Split(OLDER_SHA, there))
+
+    hosts = [[key.host for key in each.keys] for each in promotions.repositories]
+    assert hosts == [["github.com"], ["github.com", "ghes.example"]]
+
+
+def test_where_git_folders_have_the_repository_no_other_is_waited_for(after):
+    clock, promotions = Clock(), Promotions(Run("dev", (Report("dev", "", (a_decision(),)),)))
+
+    after(Facts(HERE), promotions, clock=clock, git=Split(OLDER_SHA))
+
+    assert (promotions.count, clock.now) == (1, 1_000_000)

@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 from pushing.programs import git
 
-from hooks.child import main
+from hooks.child import how_tracked, keep_traceback, main
+from hooks.git import Git
+from hooks.known_secrets import remember
 from hooks.promote_after_push import queue, write_intent
+from hooks.proof import Tracking
 from hooks.pushed_refs import PushedRefs
+from hooks.record import keep_notice
 from hooks.result import State
 from hooks.results import Results
 
@@ -97,3 +102,46 @@ def test_keys_of_two_notes_differ(tmp_path, repository):
     first = a_note(tmp_path)
     time.sleep(0.002)
     assert a_note(tmp_path) != first
+
+
+def test_a_secret_that_was_read_is_in_neither_the_log_nor_the_notice(tmp_path, repository):
+    remember("plain-words-of-no-shape")
+    results = Results(tmp_path)
+    a_note(tmp_path, **{"refs/heads/main": SHA})
+    (result,) = results.all()
+    told = replace(result, state=State.FAILED, message="it said PLAIN-words-of-no-shape")
+
+    try:
+        raise ValueError("plain-words-of-no-shape")
+    except ValueError:
+        keep_traceback(tmp_path)
+    keep_notice(told, results)
+
+    assert "ValueError: [hidden]" in (tmp_path / "child.log").read_text()
+    assert "it said [hidden]" in (tmp_path / "last-failure").read_text()
+
+
+GITHUB, MIRROR = "https://github.com/octo-org/etl", "https://gitlab.example/backup/etl"
+
+
+@pytest.mark.parametrize(
+    ("fetched", "pushed", "tracking"),
+    [
+        pytest.param(GITHUB, [], Tracking.BOTH, id="one URL"),
+        pytest.param(GITHUB, ["git@github.com:Octo-Org/etl.git"], Tracking.BOTH, id="two forms"),
+        pytest.param(GITHUB, [MIRROR], Tracking.PUSH, id="a mirror"),
+        pytest.param(GITHUB, ["/srv/etl.git"], Tracking.PUSH, id="a path"),
+        pytest.param("/srv/etl.git", [], Tracking.BOTH, id="a path alone"),
+        pytest.param(GITHUB, [GITHUB, MIRROR], Tracking.NEITHER, id="several"),
+    ],
+)
+def test_what_a_tracking_ref_tells_depends_on_the_remotes_urls(
+    repository, fetched, pushed, tracking
+):
+    asked = Git(repository, an_environ())
+    git(repository, "remote", "add", "origin", fetched)
+    for url in pushed:
+        git(repository, "remote", "set-url", "--add", "--push", "origin", url)
+
+    assert how_tracked(asked, "origin", (pushed or [fetched])[0]) is tracking
+    assert how_tracked(asked, MIRROR, MIRROR) is Tracking.BOTH

@@ -9,7 +9,8 @@ from pushing.machine import AUTHORS
 from pushing.programs import git
 
 from hooks.git import Git, GitError
-from hooks.proof import Arrival, Witness
+from hooks.proof import Arrival, Tracking, Witness
+from promotion.ancestry import Ancestry
 
 ENVIRON = {
     "PATH": os.environ["PATH"],
@@ -36,9 +37,9 @@ def commit(directory):
     return git(directory, "rev-parse", "HEAD", environ=ENVIRON)
 
 
-def a_witness(clone, remote="origin"):
+def a_witness(clone, remote="origin", **more):
     asked = Git(clone, ENVIRON)
-    return Witness(asked, remote=remote, address=remote, before=asked.references())
+    return Witness(asked, remote=remote, address=remote, before=asked.references(), **more)
 
 
 def test_a_clone_answers(clone, tmp_path):
@@ -47,6 +48,7 @@ def test_a_clone_answers(clone, tmp_path):
 
     assert asked.remotes() == ["origin"]
     assert asked.remote_url("origin") == asked.fetch_url("origin") == str(tmp_path / "remote.git")
+    assert asked.push_urls("origin") == [str(tmp_path / "remote.git")]
     assert asked.current_branch() == "main"
     assert asked.upstream("main") == ("origin", "refs/heads/main")
     assert asked.tracking_refs("origin") == {"refs/heads/main": head}
@@ -62,6 +64,7 @@ def test_what_is_not_there_is_none(clone):
     git(clone, "checkout", "--quiet", "--detach", environ=ENVIRON)
 
     assert asked.remote_url("nowhere") is None
+    assert asked.push_urls("nowhere") == []
     assert asked.current_branch() is None
     assert asked.upstream("other") is None
     assert asked.resolve("nothing") is None
@@ -79,6 +82,24 @@ def test_ancestry_is_told_where_both_commits_are_known(clone):
     assert asked.is_ancestor(first, second) is True
     assert asked.is_ancestor(second, first) is False
     assert asked.is_ancestor(first, "f" * 40) is None
+    assert asked.ancestry(second, first) is Ancestry.CONTAINS
+    assert asked.ancestry(first, second) is Ancestry.LACKS
+    assert asked.ancestry("f" * 40, first) is Ancestry.UNKNOWN
+    assert Git(clone / "nowhere", ENVIRON).ancestry(second, first) is Ancestry.UNKNOWN
+
+
+def test_a_shallow_clone_lacks_the_links_between_its_commits(clone, tmp_path):
+    first = Git(clone, ENVIRON).resolve("HEAD")
+    remote, shallow = f"file://{tmp_path / 'remote.git'}", tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth=1", remote, "shallow", environ=ENVIRON)
+    second = commit(clone)
+    git(clone, "push", "--quiet", environ=ENVIRON)
+    git(shallow, "fetch", "--quiet", "--depth=1", environ=ENVIRON)
+    asked = Git(shallow, ENVIRON)
+
+    assert asked.is_ancestor(first, second) is False  # by what is there
+    assert asked.ancestry(second, first) is Ancestry.UNKNOWN
+    assert asked.ancestry(second, second) is Ancestry.CONTAINS
 
 
 def test_what_git_can_not_answer_is_an_error(clone, tmp_path):
@@ -129,6 +150,68 @@ def test_a_remote_that_lacks_the_commit_proves_the_opposite(clone):
 def test_what_nobody_can_tell_is_unknown(clone):
     witness = a_witness(clone, remote="/nowhere")
     sha = commit(clone)
+
+    assert witness.prove("refs/heads/main", sha).arrival is Arrival.UNKNOWN
+    assert witness.still_there("refs/heads/main", sha).arrival is Arrival.UNKNOWN
+
+
+def test_branches_that_were_pushed_are_found_without_a_reflog_too(clone):
+    git(clone, "config", "core.logAllRefUpdates", "false", environ=ENVIRON)
+    git(clone, "reflog", "expire", "--expire=all", "--all", environ=ENVIRON)
+    for log in (clone / ".git" / "logs").rglob("main"):
+        log.unlink()
+    witness = a_witness(clone)
+    sha = commit(clone)
+    git(clone, "push", "--quiet", environ=ENVIRON)
+
+    assert Git(clone, ENVIRON).last_update("refs/remotes/origin/main") == ""
+    assert witness.moved() == {"refs/heads/main": sha}
+
+
+@pytest.mark.parametrize(
+    ("tracking", "arrival"),
+    [
+        pytest.param(Tracking.BOTH, Arrival.PUSHED, id="one repository"),
+        pytest.param(Tracking.PUSH, Arrival.UNKNOWN, id="read from another repository"),
+        pytest.param(Tracking.NEITHER, Arrival.UNKNOWN, id="written to several"),
+    ],
+)
+def test_a_fetch_proves_a_push_only_where_it_is_of_the_same_repository(clone, tracking, arrival):
+    witness = a_witness(clone, tracking=tracking)
+    sha = commit(clone)
+    remote = clone.parent / "remote.git"
+    git(clone, "push", "--quiet", str(remote), "main", environ=ENVIRON)
+    git(clone, "fetch", "--quiet", environ=ENVIRON)
+    git(clone, "update-ref", "-m", "fetch", "refs/remotes/origin/main", sha, environ=ENVIRON)
+    remote.rename(clone.parent / "away.git")
+
+    assert witness.prove("refs/heads/main", sha).arrival is arrival
+    assert witness.still_there("refs/heads/main", sha).arrival is arrival
+
+
+@pytest.mark.parametrize(
+    ("tracking", "arrival"),
+    [
+        (Tracking.BOTH, Arrival.PUSHED),
+        (Tracking.PUSH, Arrival.PUSHED),
+        (Tracking.NEITHER, Arrival.UNKNOWN),
+    ],
+)
+def test_a_ref_that_a_push_moved_proves_it_unless_the_push_went_to_several(
+    clone, tracking, arrival
+):
+    witness = a_witness(clone, tracking=tracking)
+    sha = commit(clone)
+    git(clone, "push", "--quiet", environ=ENVIRON)
+    (clone.parent / "remote.git").rename(clone.parent / "away.git")
+
+    assert witness.prove("refs/heads/main", sha).arrival is arrival
+
+
+def test_a_ref_that_tracked_the_commit_before_the_push_proves_nothing_of_it(clone):
+    sha = Git(clone, ENVIRON).resolve("HEAD")
+    witness = a_witness(clone)
+    (clone.parent / "remote.git").rename(clone.parent / "away.git")
 
     assert witness.prove("refs/heads/main", sha).arrival is Arrival.UNKNOWN
     assert witness.still_there("refs/heads/main", sha).arrival is Arrival.UNKNOWN

@@ -140,6 +140,56 @@ def test_refs_are_known_by_the_names_that_the_remote_gives_them():
     assert tracking_ref(refspecs, "refs/tags/v1") is None
 
 
+@pytest.mark.parametrize(
+    ("refspecs", "ref", "tracked"),
+    [
+        pytest.param(["+refs/*:refs/*"], "refs/heads/main", None, id="mirror"),
+        pytest.param(["+refs/heads/*:refs/heads/*"], "refs/heads/main", None, id="bare"),
+        pytest.param(["refs/heads/main:refs/heads/main"], "refs/heads/main", None, id="one branch"),
+        pytest.param(["+refs/heads/*:refs/upstream/*"], "refs/heads/main", None, id="elsewhere"),
+        pytest.param(["+refs/heads/*:refs/tags/*"], "refs/heads/main", None, id="tags"),
+        pytest.param([], "refs/heads/main", None, id="none"),
+        pytest.param(
+            ["+refs/heads/*:refs/remotes/origin/*", "^refs/heads/secret"],
+            "refs/heads/secret",
+            None,
+            id="excluded",
+        ),
+        pytest.param(
+            ["+refs/heads/*:refs/remotes/origin/*", "^refs/heads/secret/*"],
+            "refs/heads/main",
+            "refs/remotes/origin/main",
+            id="another one excluded",
+        ),
+        pytest.param(
+            ["+refs/heads/*:refs/remotes/origin/*", "+refs/pull/*/head:refs/remotes/origin/pr/*"],
+            "refs/heads/pr/7",
+            None,
+            id="shared with a pull request",
+        ),
+        pytest.param(
+            ["+refs/heads/*:refs/upstream/*", "+refs/heads/*:refs/remotes/origin/*"],
+            "refs/heads/main",
+            None,
+            id="git moves the first alone",
+        ),
+    ],
+)
+def test_only_a_ref_under_refs_remotes_that_follows_one_ref_tracks_it(refspecs, ref, tracked):
+    assert tracking_ref(refspecs, ref) == tracked
+
+
+def test_what_is_excluded_or_follows_two_refs_tells_of_neither():
+    refspecs = [
+        "+refs/heads/*:refs/remotes/origin/*",
+        "+refs/pull/*/head:refs/remotes/origin/pr/*",
+        "^refs/heads/secret",
+    ]
+    known = {f"refs/remotes/origin/{name}": SHA for name in ("main", "secret", "pr/7")}
+
+    assert remote_refs(refspecs, known) == {"refs/heads/main": SHA}
+
+
 def test_symbolic_refs_are_left_out_of_a_snapshot():
     listing = (
         f"{SHA} refs/remotes/origin/main\nrefs/remotes/origin/main{SHA} refs/remotes/origin/HEAD\n"

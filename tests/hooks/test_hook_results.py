@@ -53,9 +53,12 @@ def test_the_last_twenty_results_are_kept_newest_first(tmp_path):
     results = Results(tmp_path)
 
     for number in range(KEPT + 5):
-        results.write(a_result(key=f"{number}-1", started_at=float(number)))
+        with results.lock(f"{number}-1") as lock:
+            assert lock.acquire()
+            results.write(a_result(key=f"{number}-1", started_at=float(number)))
 
     assert [result.started_at for result in results.all()] == [float(n) for n in range(24, 4, -1)]
+    assert len(list(results.directory.glob("*.lock"))) == KEPT
 
 
 def test_a_result_that_somebody_works_on_is_not_settled(tmp_path):

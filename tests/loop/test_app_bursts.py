@@ -74,25 +74,21 @@ def test_a_quick_series_of_pushes_ends_at_the_newest_and_tells_each_commit(sandb
     bodies = pushes(sandbox, chain)
 
     statuses = [post(sandbox, service, body)[0] for body in bodies]
-    sent = time.monotonic()
     wait_for_heads(sandbox, chain[-1], "main")
     runs = completed(sandbox, chain[-1])
-    newest_after = time.monotonic() - sent
-    told = wait_until(
-        lambda: all(checks(sandbox, sha) for sha in chain[1:]), what="a check on each commit"
-    )
+    for sha in chain[1:-1]:
+        completed(sandbox, sha, count=1)
+    settled(service)
 
     assert set(statuses) == {202}
-    assert told
-    assert newest_after < 15
     assert {run.title for run in runs.values()} == {f"2 of 2 Git folders at {chain[-1][:7]}"}
-    settled(service)
-    overtaken = [
-        run for sha in chain[1:-1] for run in checks(sandbox, sha).values() if run.conclusion
-    ]
-    assert all(
-        run.conclusion == "success" or run.title.startswith("Superseded by ") for run in overtaken
-    )
+    superseded = {
+        (run.status, run.conclusion, run.title.partition(" by ")[0])
+        for sha in chain[1:-1]
+        for run in checks(sandbox, sha).values()
+        if run.conclusion != "success"
+    }
+    assert superseded == {("completed", "cancelled", "Superseded")}
 
 
 @pytest.mark.slow
@@ -125,21 +121,22 @@ def test_a_burst_while_a_promotion_runs_costs_one_more_round(sandbox, service):
 
 @pytest.mark.slow
 def test_a_steady_stream_starves_nobody(sandbox, service):
-    chain = commits(sandbox, 30)
+    chain = [sandbox.github.head(world.MAIN, "main")]
     ended, seen = threading.Event(), set()
 
     def watch():
-        while not ended.is_set():
+        while not ended.wait(0.02):
             seen.update(heads(sandbox, "main"))
-            time.sleep(0.02)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     finished = counted(service, FINISHED)
-    for body in pushes(sandbox, chain):
-        post(sandbox, service, body)
+    for _ in range(30):
+        chain += commits(sandbox, 1)[1:]
+        post(sandbox, service, pushes(sandbox, chain[-2:])[0])
         time.sleep(0.1)
     during = counted(service, FINISHED) - finished
+    promoted = seen & set(chain[1:])
     other = commits(sandbox, 1, branch="dev")
     post(sandbox, service, pushes(sandbox, other, branch="dev")[0])
     wait_for_heads(sandbox, other[-1], "dev")
@@ -148,10 +145,12 @@ def test_a_steady_stream_starves_nobody(sandbox, service):
     watcher.join()
 
     assert during >= 2
-    assert chain[0] not in heads(sandbox, "main")
+    assert len(promoted) >= 2  # in the middle of it, Git folders moved, not only at its end
+    assert seen <= set(chain)
 
 
 def test_a_duplicate_does_nothing(sandbox, service):
+    settled(service)
     chain, finished = commits(sandbox, 1), counted(service, FINISHED)
     [body] = pushes(sandbox, chain)
     post(sandbox, service, body, guid="one-event")
@@ -174,7 +173,7 @@ def test_a_redelivery_after_a_failure_is_let_through(sandbox, service):
     sha = sandbox.github.commit(world.MAIN, "main", files, "Change what somebody edits")
     body = push_payload(sandbox, before, sha)
     post(sandbox, service, body, guid="failed-event")
-    failed = completed(sandbox, sha)["Brickpush / dev"]
+    failed = completed(sandbox, sha)["dev"]
     settled(service)
     (place.directory_of("/Repos/ada/etl-main") / "jobs/conflict.py").unlink()
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 from app_world import FAST, completed, fill, push, settled
 from details_pages import words
+from nobody import NOBODY
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from running import Service, environment, running_service, wait_until
 
@@ -38,7 +39,7 @@ def service(sandbox):
 @pytest.fixture(scope="module")
 def run(sandbox, service):
     """The finished check run of a push in the workspace dev."""
-    return completed(sandbox, push(sandbox, service))["Brickpush / dev"]
+    return completed(sandbox, push(sandbox, service))["dev"]
 
 
 def reached(url, service):
@@ -89,24 +90,25 @@ def test_the_page_is_for_no_cache_no_other_site_and_no_search_engine(service, ru
     )
 
 
-def test_whoever_has_not_the_link_gets_the_same_answer_whatever_there_is(service, run):
+def test_whoever_has_not_the_link_gets_the_same_answer_whatever_there_is(sandbox, service, run):
     url = reached(run.details_url, service)
-    head, number, workspace, key = url.rsplit("/", 3)
+    head, name, key = url.rsplit("/", 2)
+    prod = completed(sandbox, run.head_sha)["prod"].details_url.rsplit("/", 2)[1]
     other = "0" if key[0] != "0" else "1"
 
     answers = [
         get(guess)
         for guess in (
-            f"{head}/{number}/{workspace}/{other}{key[1:]}",  # a wrong key
-            f"{head}/{number}/{workspace}/",
-            f"{head}/{number}/{workspace}",
-            f"{head}/{number}",
-            f"{head}/{number}/prod/{key}",  # another workspace's page
-            f"{head}/99{number}/{workspace}/{key}",  # there is no such run
-            f"{head}/{'9' * 5000}/{workspace}/{key}",
-            f"{head}/{number}/nowhere/{key}",
-            f"{head}/x/{workspace}/{key}",
-            f"{head}/{number}/{workspace}/%C3%A9%00%FF",
+            f"{head}/{name}/{other}{key[1:]}",  # a wrong key
+            f"{head}/{name}/",
+            f"{head}/{name}",
+            f"{head}/{name}/more/{key}",
+            f"{head}/{prod}/{key}",  # another workspace's page
+            f"{head}/{'A' * 32}/{key}",  # there is no such page
+            f"{head}/{'9' * 5000}/{key}",
+            f"{head}/1/dev/{key}",
+            f"{head}/%27%00/{key}",
+            f"{head}/{name}/%C3%A9%00%FF",
         )
     ]
 
@@ -182,7 +184,7 @@ def test_a_web_process_shows_what_a_worker_elsewhere_has_promoted(tmp_path, post
         stack.callback(web.close)
         stack.callback(worker.close)
 
-        run = completed(sandbox, push(sandbox, web))["Brickpush / prod"]
+        run = completed(sandbox, push(sandbox, web))["prod"]
         page, nothing = (get(reached(run.details_url, service)) for service in (web, worker))
 
     assert f"2 of 2 Git folders at {run.head_sha[:7]}" in words(page)
@@ -218,7 +220,7 @@ def test_a_worker_that_can_not_sign_links_does_not_start(sandbox, tmp_path):
     ended = subprocess.run(
         (sys.executable, "-I", *command),
         env=environment(
-            BRICKPUSH_DATABASE_URL="postgresql://127.0.0.1:1/none", BRICKPUSH_PUBLIC_URL=PUBLIC
+            BRICKPUSH_DATABASE_URL=f"postgresql://{NOBODY}/none", BRICKPUSH_PUBLIC_URL=PUBLIC
         ),
         capture_output=True,
         text=True,

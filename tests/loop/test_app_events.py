@@ -108,14 +108,12 @@ def test_a_rerun_and_our_own_button_promote_again(sandbox, service, developer):
     place.write_file("/Repos/ada/etl-main", world.EDITED_FILE, "rows = 1000\n")
     sha = developer.commit(world.EDITED_FILE, "rows = 7\n")
     developer.push()
-    failed = completed(sandbox, sha)["Brickpush / dev"]
+    failed = completed(sandbox, sha)["dev"]
     place.write_file("/Repos/ada/etl-main", world.EDITED_FILE, "rows = 1\n")
 
     sandbox.github.press(failed.id, "promote-again")
     wait_for_heads(sandbox, sha)
-    wait_until(
-        lambda: checks(sandbox, sha)["Brickpush / dev"].conclusion == "success", what="success"
-    )
+    wait_until(lambda: checks(sandbox, sha)["dev"].conclusion == "success", what="success")
     runs = counted(service, 'brickpush_runs_total{ending="finished"}')
     sandbox.github.rerequest(failed.id)
     wait_until(
@@ -124,14 +122,14 @@ def test_a_rerun_and_our_own_button_promote_again(sandbox, service, developer):
 
     assert failed.conclusion == "action_required"
     assert [action["identifier"] for action in failed.actions] == ["promote-again"]
-    assert checks(sandbox, sha)["Brickpush / dev"].actions == ()
+    assert checks(sandbox, sha)["dev"].actions == ()
     assert len([run for run in sandbox.github.check_runs if run.head_sha == sha]) == 2
 
 
 def test_a_rerun_of_an_older_commit_says_which_commit_is_the_newest(sandbox, service, developer):
     old = developer.commit("a.txt")
     developer.push()
-    run = completed(sandbox, old)["Brickpush / dev"]
+    run = completed(sandbox, old)["dev"]
     new = developer.commit("b.txt")
     developer.push()
     completed(sandbox, new)
@@ -140,11 +138,11 @@ def test_a_rerun_of_an_older_commit_says_which_commit_is_the_newest(sandbox, ser
     sandbox.github.rerequest(run.id)
 
     wait_until(
-        lambda: checks(sandbox, old)["Brickpush / dev"].title == f"Superseded by {new[:7]}",
+        lambda: checks(sandbox, old)["dev"].title == f"Superseded by {new[:7]}",
         what="the answer on the check",
     )
     assert heads(sandbox) == {new}
-    assert new in checks(sandbox, old)["Brickpush / dev"].summary
+    assert new in checks(sandbox, old)["dev"].summary
 
 
 def test_strangers_echoes_and_what_asks_nothing_are_ignored(sandbox, service):

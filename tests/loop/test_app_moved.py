@@ -90,7 +90,7 @@ def test_a_comparison_learns_from_githubs_redirect_what_an_old_name_means(sandbo
 def test_a_rerun_after_a_rename_that_nobody_told_writes_where_the_repository_is(sandbox):
     with running_service(sandbox, **FAST) as service:
         sha = push(sandbox, service)
-        run = completed(sandbox, sha)["Brickpush / dev"]
+        run = completed(sandbox, sha)["dev"]
         settled(service)
     rename(sandbox)
 
@@ -108,7 +108,7 @@ def test_a_rerun_after_a_rename_that_nobody_told_writes_where_the_repository_is(
 
 def test_a_token_for_the_old_name_writes_through_the_redirect(sandbox, service):
     sha = push(sandbox, service)
-    run = completed(sandbox, sha)["Brickpush / dev"]
+    run = completed(sandbox, sha)["dev"]
     settled(service)
     rename(sandbox)
 

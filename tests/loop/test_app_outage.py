@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from app_world import FAST, commit, completed, counted, fill, heads, settled, wait_for_heads
+from nobody import NOBODY
 from running import Developer, running_service, wait_until
 
 from sandbox import world
@@ -81,7 +82,7 @@ def test_after_three_days_every_folder_is_at_its_head_and_each_newest_commit_say
         with running_service(sandbox, **FAST) as service:
             wait_until(lambda: f"/{LAKE}/git/ref" in repr(github.requests), what="a comparison")
             settled(service)
-    github.hook_url = "http://127.0.0.1:9/"
+    github.hook_url = f"http://{NOBODY}/"
     newest = pushed_over_three_days(push)
     github.clock_skew = OUTAGE * DAY
     kept = {one.payload["after"] for one in github.app.deliveries.retained() if one.event == "push"}

@@ -16,6 +16,7 @@ import pytest
 import requests
 from browser.setup_process import Setup
 from form_browser import Browser
+from nobody import NOBODY
 from running import environment
 
 from github_app.settings import load_settings
@@ -52,7 +53,7 @@ def repos(place, **options):
 
 
 def test_the_sandbox_prints_one_line_with_everything_and_ends_on_sigterm(serve):
-    process, ready = serve("--hook", "http://127.0.0.1:9/webhooks/github")
+    process, ready = serve("--hook", f"http://{NOBODY}/webhooks/github")
 
     assert set(ready) == {"github", "workspaces", "ca_path", "config_path"}
     assert set(ready["github"]) == {
@@ -99,7 +100,7 @@ def test_a_sandbox_without_an_app_takes_no_address_for_its_webhooks(tmp_path):
     ran = subprocess.run(
         (
             *(sys.executable, "-m", "sandbox", "serve", "--dir", str(tmp_path / "box")),
-            *("--no-app", "--hook", "http://127.0.0.1:9/webhooks/github"),
+            *("--no-app", "--hook", f"http://{NOBODY}/webhooks/github"),
         ),
         cwd=ROOT,
         capture_output=True,
@@ -119,7 +120,7 @@ def test_setup_is_rehearsed_against_a_sandbox_without_an_app(serve, tmp_path):
     setup = Setup(
         tmp_path / "here",
         *("--github-url", github["url"], "--ca-file", ca_path, "--organization", "octo-org"),
-        *("--webhook-url", "http://127.0.0.1:9", "--workspace-host", place["host"]),
+        *("--webhook-url", f"http://{NOBODY}", "--workspace-host", place["host"]),
         *("--tenant-id", place["tenant_id"], "--client-id", place["client_id"]),
         *("--client-secret-file", str(Path(ca_path).with_name("dev.secret"))),
         *("--authority-host", place["authority"].rpartition("/")[0]),

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 import requests
+from app_world import completed
+from nobody import NOBODY
 from running import AS_INSTALLED, Developer, Service, environment, running_service, wait_until
 
 from sandbox import world
@@ -106,26 +108,15 @@ def test_a_workspace_that_is_away_fails_only_its_own_part(sandbox, developer):
     write_config(sandbox)
     away = sandbox.workspace("prod").url
     text = sandbox.config_path.read_text()
-    sandbox.config_path.write_text(text.replace(away, "https://127.0.0.1:9"))
+    sandbox.config_path.write_text(text.replace(away, f"https://{NOBODY}"))
     with running_service(sandbox):
         sha = developer.commit()
         developer.push()
 
-        runs = wait_until(
-            lambda: (
-                {
-                    run.name: run
-                    for run in sandbox.github.check_runs
-                    if run.head_sha == sha and run.status == "completed"
-                }
-                if len([r for r in sandbox.github.check_runs if r.status == "completed"]) == 2
-                else None
-            ),
-            what="both check runs",
-        )
+        runs = completed(sandbox, sha)
 
-    assert runs["Brickpush / dev"].title == f"2 of 2 Git folders at {sha[:7]}"
-    prod = runs["Brickpush / prod"]
+    assert runs["dev"].title == f"2 of 2 Git folders at {sha[:7]}"
+    prod = runs["prod"]
     assert (prod.conclusion, prod.title) == (
         "failure",
         "Not promoted: the workspace could not be read",

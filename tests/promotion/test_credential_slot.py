@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
+from functools import partial
 
 import pytest
+from threads import at_once
 
 from promotion.credential_slot import LEAST_SECONDS, CredentialSlot
 from promotion.databricks import GitCredential
 from promotion.errors import ApiError
-from promotion.git_credential import GitToken, store_git_credential
+from promotion.git_credential import GitToken, find_git_credential, store_git_credential
+from promotion.slot_keeper import OneProcess
 
 
 class Source:
@@ -107,6 +112,30 @@ def test_what_is_stored_is_updated_and_the_user_name_is_sent_again():
     assert credentials.log == [("updated", 7, "x-access-token", "t")]
 
 
+def test_of_several_credentials_the_default_one_is_meant():
+    first, default = (
+        GitCredential(7, "gitHub", "ada", default=False),
+        GitCredential(8, "GitHub", "ada", default=True),
+    )
+    credentials = Credentials()
+    credentials.stored = {first: "a", default: "b"}
+
+    assert find_git_credential(credentials, "github") == default
+    del credentials.stored[default]
+    assert find_git_credential(credentials, "github") == first
+    assert find_git_credential(credentials, "gitLab") is None
+
+
+def test_a_token_covers_no_repository_of_another_holder():
+    slot, credentials = CredentialSlot(lambda: 0.0), Credentials()
+    other = Source("installation 2")
+
+    ensure(slot, credentials, Source(), others=frozenset({"octo-org/ml"}))
+    ensure(slot, credentials, other, repository="other-org/web")
+
+    assert other.minted == [{"other-org/web"}]
+
+
 def test_a_credential_that_somebody_created_meanwhile_is_updated():
     credentials = Credentials()
     credentials.created_by_somebody_else = True
@@ -116,33 +145,74 @@ def test_a_credential_that_somebody_created_meanwhile_is_updated():
     assert credentials.log == [("updated", 8, "x-access-token", "t")]
 
 
+def test_a_token_covers_nothing_that_the_other_installations_token_opened():
+    slot, credentials = CredentialSlot(lambda: 0.0), Credentials()
+    first, second = Source("installation 1"), Source("installation 2")
+
+    ensure(slot, credentials, first, repository="octo-org/etl")
+    ensure(slot, credentials, second, repository="other-org/lake")
+
+    assert second.minted == [{"other-org/lake"}]
+
+
+def test_a_token_that_is_stored_to_prove_it_replaces_a_good_one_and_covers_as_much():
+    slot, source, credentials = CredentialSlot(lambda: 0.0), Source(), Credentials()
+    before = ensure(slot, credentials, source, repository="octo-org/etl")
+
+    token = slot.replace(
+        credentials, source, provider="gitHub", repositories=frozenset({"octo-org/ml"})
+    )
+    after = ensure(slot, credentials, source, repository="octo-org/etl")
+
+    assert credentials.log[-1][-1] == token.token == "installation 1/2"
+    assert source.minted[-1] == {"octo-org/etl", "octo-org/ml"}
+    assert after == before + 1
+
+
+class Pulls:
+    """Pulls of several installations, each slow enough for the others to come meanwhile."""
+
+    def __init__(self, credentials):
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self._inside = []
+        self.most = 0  # installations that pulled at the same time
+        self.owners = []  # of each pull: whose it was, and whose token was there before and after
+
+    def run(self, holder):
+        with self._lock:
+            self._inside.append(holder)
+            self.most = max(self.most, len(set(self._inside)))
+        before = self._stored()
+        time.sleep(0.002)  # a slow pull
+        after = self._stored()
+        with self._lock:
+            self._inside.remove(holder)
+            self.owners.append((holder, before, after))
+
+    def _stored(self):
+        return self._credentials.log[-1][-1].split("/")[0]
+
+
 def test_no_pull_runs_with_the_other_installations_token():
-    slot, credentials, lock = CredentialSlot(lambda: 0.0), Credentials(), threading.Lock()
-    sources = [Source("installation 1"), Source("installation 2")]
-    pulls, inside, most = [], [0], [0]
+    credentials, keeper = Credentials(), OneProcess()
+    # Two names of one workspace: each has a slot of its own, and they share its keeper.
+    names = [CredentialSlot(lambda: 0.0, keeper), CredentialSlot(lambda: 0.0, keeper)]
+    holders, pulls = ["installation 1", "installation 2"], Pulls(credentials)
+    sources = [Source(holder) for holder in holders]
 
-    def current():
-        return credentials.log[-1][-1].split("/")[0]
-
-    def promote(source):
-        for _ in range(20):
+    def promote(number):
+        slot, source = names[number % 2], sources[number // 2 % 2]
+        for _ in range(10):
             with slot.held_by(source.holder):
                 ensure(slot, credentials, source)
-                with lock:
-                    inside[0] += 1
-                    most[0] = max(most[0], inside[0])
-                pulls.append((source.holder, current()))
-                with lock:
-                    inside[0] -= 1
+                pulls.run(source.holder)
 
-    workers = [threading.Thread(target=promote, args=(sources[n % 2],)) for n in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
+    at_once(*(partial(promote, number) for number in range(8)))
 
-    assert len(pulls) == 160
-    assert [pull for pull in pulls if pull[0] != pull[1]] == []
+    assert pulls.most == 1
+    assert len(pulls.owners) == 80
+    assert [each for each in pulls.owners if set(each) != {each[0]}] == []
 
 
 def test_promotions_of_one_installation_share_the_slot():
@@ -152,13 +222,30 @@ def test_promotions_of_one_installation_share_the_slot():
         with slot.held_by("installation 1"):
             together.wait()
 
-    workers = [threading.Thread(target=promote) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(15)
+    at_once(promote, promote, promote)
 
-    assert not together.broken
+
+def test_of_two_who_need_a_token_at_once_one_stores_it_for_both():
+    slot, credentials, both = CredentialSlot(lambda: 0.0), Credentials(), threading.Barrier(2)
+    meeting = threading.Barrier(2, timeout=0.5)
+
+    class Slow(Source):
+        def mint(self, repositories):
+            with contextlib.suppress(threading.BrokenBarrierError):  # nobody else comes
+                meeting.wait()
+            return super().mint(repositories)
+
+    source = Slow()
+
+    def promote():
+        with slot.held_by(source.holder):
+            both.wait(10)
+            ensure(slot, credentials, source)
+
+    at_once(promote, promote)
+
+    assert meeting.broken
+    assert credentials.log == [("created", "installation 1/1")]
 
 
 def test_a_token_is_never_shown():

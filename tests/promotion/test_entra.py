@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
+from nobody import NOBODY
 
-from promotion.entra import Entra, ServicePrincipal
+from promotion.entra import Entra, MsalSession, ServicePrincipal
 from promotion.entra_credentials import (
     AUDIENCE,
     Certificate,
@@ -230,6 +231,58 @@ def test_a_managed_identity_of_an_app_service(stand_in, sign_in, monkeypatch):
     listener.close()
 
 
+def test_a_managed_identitys_token_is_asked_for_again_once_it_is_forgotten(
+    stand_in, sign_in, monkeypatch
+):
+    known = stand_in.add_principal(stand_in.add_tenant())
+    stand_in.use_as_managed_identity(known)
+    for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", stand_in.url)
+    entra = sign_in(ManagedIdentity())
+
+    first, same = entra.authorization(), entra.authorization()
+    entra.forget()
+
+    assert first == same != entra.authorization()
+
+
+def test_a_sign_in_does_not_wait_for_ever(stand_in, sign_in, monkeypatch, faults):
+    entra = sign_in(principal_with(stand_in))
+    connect, read = MsalSession.TIMEOUT
+    assert 0 < connect <= read <= 60
+    monkeypatch.setattr(MsalSession, "TIMEOUT", (connect, 0.2))
+    faults.add(path="*", status="late", seconds=1.0, times=None)
+
+    with pytest.raises(UnreachableError, match="got no answer"):
+        entra.authorization()
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "AADSTS500131: assertion {secret} is not valid",
+        "AADSTS7000215: no. Bearer {secret} was sent",
+        "{secret}",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401])
+def test_an_entra_that_quotes_a_token_back_has_it_shown_to_nobody(
+    stand_in, sign_in, faults, status, quoted
+):
+    secret = "eyJhbGciOiJQUzI1NiJ9.eyJhdWQiOiJicmlja3B1c2gifQ.c2lnbmF0dXJl-_"
+    words = quoted.format(secret=secret)
+    body = {"error": "invalid_client", "error_description": words, "error_codes": [500131]}
+    entra = sign_in(principal_with(stand_in))
+    faults.add(path="*/token", status=status, body=body, times=None)
+
+    with pytest.raises(SignInError) as refused:
+        entra.authorization()
+
+    assert secret[:16] not in str(refused.value)
+    assert "[hidden]" in str(refused.value)
+
+
 def test_a_token_is_asked_for_once_until_it_is_forgotten(stand_in, sign_in):
     entra = sign_in(principal_with(stand_in))
     before = len(stand_in.token_requests)
@@ -276,7 +329,7 @@ def test_an_expired_secret_is_told_from_a_wrong_one(stand_in, sign_in):
 
 
 def test_an_entra_that_is_away_is_no_refusal(stand_in, sign_in):
-    principal = principal_with(stand_in, authority_host="https://127.0.0.1:9")
+    principal = principal_with(stand_in, authority_host=f"https://{NOBODY}")
 
     with pytest.raises(UnreachableError, match="check the network and the proxy"):
         sign_in(principal).authorization()

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
+import threading
+
 import pytest
+from builders import StillClock
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from promotion.errors import ApiError, BrokenAnswerError, UnreachableError
-from promotion.http import Http, open_session
+from promotion.http import CODE_LENGTH, Http, open_session
+from promotion.pace import Pace
+from sandbox.certificates import make_certificate
 from sandbox.faults import HTML, Faults
 from sandbox.serving import Listener
+
+# Tokens as a server may quote them back.
+SECRETS = [
+    "ghs_123456_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NTYifQ.c2lnbmF0dXJl-_x",
+    "dapi0123456789abcdef0123456789abcdef-2",
+    "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiIyZmY4MTRhNiJ9.c2lnbmF0dXJl",
+]
 
 
 class Api:
@@ -85,6 +100,34 @@ def test_a_write_whose_answer_was_lost_is_not_sent_again(api, http, fault, reaso
     assert len(api.calls) <= 1
 
 
+@pytest.mark.parametrize(("method", "sent"), [("PATCH", 1), ("POST", 1), ("GET", 4)])
+def test_a_write_whose_connection_broke_off_inside_tls_is_not_sent_again(tmp_path, method, sent):
+    certificate, heard = make_certificate(tmp_path), []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain_path, certificate.key_path)
+    body = {} if method == "GET" else {"json": {"x": "y" * 10_000_000}}
+
+    def break_each_off(server):
+        with contextlib.suppress(OSError):
+            while True:
+                connection = context.wrap_socket(server.accept()[0], server_side=True)
+                heard.append(connection.recv(64).split(b" ")[0].decode())
+                # Without TLS's own goodbye, while the client still sends.
+                socket.socket(fileno=connection.detach()).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=break_each_off, args=(server,))
+        thread.start()
+        with open_session(str(certificate.ca_path)) as session:
+            http = Http(f"https://127.0.0.1:{server.getsockname()[1]}", session=session)
+            with pytest.raises(BrokenAnswerError, match=r"closed without an answer|was reset"):
+                http.call(method, "/thing", **body)
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+    assert heard == [method] * sent
+
+
 @pytest.mark.parametrize(
     ("method", "body"),
     [
@@ -130,3 +173,74 @@ def test_who_is_asked_to_wait_is_told_for_how_long(api, http, status):
         http.call("GET", "/thing")
 
     assert (told.value.throttled, told.value.retry_after) == (True, 3.0)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        lambda secret: {"message": f"the token {secret} is not valid"},
+        lambda secret: {"error_code": f"BAD {secret}", "message": "no"},
+        lambda secret: {"error": f"the token {secret} is not valid"},
+        lambda secret: {"detail": f"the token {secret} is not valid"},
+        lambda secret: f"BAD_REQUEST: the token {secret} is not valid",
+        lambda secret: f"<html><title>no {secret}</title></html>",
+        lambda secret: {"message": "x" * 380 + f" {secret}"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_an_api_that_quotes_a_token_back_has_it_shown_to_nobody(api, http, method, quoted, secret):
+    api.faults.add(status=400, body=quoted(secret), times=None)
+
+    with pytest.raises(ApiError) as raised:
+        http.call(method, "/thing", json={})
+
+    told = f"{raised.value} {raised.value!r} {raised.value.message} {raised.value.error_code}"
+    assert secret[:16] not in told
+    assert "[hidden]" in told or "x" * 380 in told
+
+
+def test_an_error_code_of_any_length_is_cut(api, http):
+    api.faults.add(status=400, body={"error_code": "X" * 10_000})
+
+    with pytest.raises(ApiError) as raised:
+        http.call("GET", "/thing")
+
+    assert raised.value.error_code == "X" * CODE_LENGTH
+
+
+class Looks:
+    """Notes at which time it was called, and may raise."""
+
+    def __init__(self, clock):
+        self.clock, self.at, self.error = clock, [], None
+
+    def __call__(self):
+        self.at.append(self.clock.time())
+        if self.error is not None:
+            raise self.error
+
+
+def test_a_check_is_made_before_each_sending_and_after_each_wait(api):
+    clock = StillClock()
+    look = Looks(clock)
+    api.faults.add(status=429, headers={"Retry-After": "7"}, times=2)
+    with open_session(None) as session:
+        http = Http(api.listener.url, session=session, pace=Pace(clock))
+
+        http.call("PATCH", "/thing", json={}, check=look)
+
+    assert (look.at, api.calls) == ([0.0, 7.0, 14.0], ["PATCH"])
+
+
+def test_a_check_that_raises_keeps_the_call_from_being_sent(api):
+    look = Looks(StillClock())
+    look.error = LookupError("moved")
+    with open_session(None) as session:
+        http = Http(api.listener.url, session=session, pace=Pace(look.clock, cap=1))
+
+        for _ in range(2):  # and its place among the calls is free again
+            with pytest.raises(LookupError):
+                http.call("PATCH", "/thing", json={}, check=look)
+
+    assert api.calls == []

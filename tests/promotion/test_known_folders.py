@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from builders import a_folder
 
-from promotion.discovery import Survey
+from promotion.discovery import BlindSpot, Survey, Unread
 from promotion.errors import UnreachableError
 from promotion.known_folders import FRESH_SECONDS, KnownFolders, NoMemory
 
@@ -28,9 +29,10 @@ class Notes(NoMemory):
 class Surveys:
     """Counts surveys, and may be made to fail or to wait."""
 
-    def __init__(self):
+    def __init__(self, *answers):
         self.count = 0
         self.error = None
+        self.answers = list(answers)
         self.gate = threading.Event()
         self.gate.set()
 
@@ -39,7 +41,7 @@ class Surveys:
         assert self.gate.wait(10)
         if self.error is not None:
             raise self.error
-        return SEEN
+        return self.answers.pop(0) if self.answers else SEEN
 
 
 def test_where_nothing_is_remembered_the_workspace_is_surveyed_first():
@@ -106,3 +108,112 @@ def test_a_refresh_that_fails_leaves_what_is_known():
         known.refreshed()
 
     assert len(known.known().folders) == 1
+
+
+OTHER = a_folder(id=7, path="/Users/ada/etl", branch="dev")
+PARTLY = Survey((a_folder(),), (BlindSpot("/Users", "away"),), Unread(places=frozenset({"/Users"})))
+
+
+def somewhere(*folders):
+    return tuple(replace(folder, head_commit_id=None) for folder in folders)
+
+
+def test_what_a_refresh_could_not_read_is_remembered_as_it_was_known():
+    notes = Notes(Survey(somewhere(a_folder(), OTHER), ()))
+    known = KnownFolders(Surveys(PARTLY), notes, lambda: 0.0)
+
+    seen = known.refreshed()
+
+    assert seen.folders == (a_folder(), *somewhere(OTHER))
+    assert (notes.load().folders, notes.load().blind_spots) == (seen.folders, PARTLY.blind_spots)
+    assert known.known().folders == somewhere(a_folder(), OTHER)
+
+
+def test_a_process_without_a_memory_of_its_own_keeps_what_it_knew_too():
+    known = KnownFolders(Surveys(Survey((a_folder(), OTHER), ()), PARTLY), NoMemory(), lambda: 0.0)
+    known.refreshed()
+
+    known.refreshed(anew=True)
+
+    assert known.known().folders == somewhere(a_folder(), OTHER)
+
+
+def test_what_another_process_found_meanwhile_is_kept_too():
+    notes = Notes(SEEN)
+    known = KnownFolders(Surveys(PARTLY), notes, lambda: 0.0)
+    known.known()
+    notes.save(Survey(somewhere(a_folder(), OTHER), ()))  # by another process
+
+    assert known.refreshed().folders == (a_folder(), *somewhere(OTHER))
+
+
+def test_what_a_refresh_read_and_did_not_find_is_no_more_known():
+    notes = Notes(Survey(somewhere(a_folder(), OTHER), ()))
+    known = KnownFolders(Surveys(), notes, lambda: 0.0)
+
+    known.refreshed()
+
+    assert known.known().folders == somewhere(a_folder())
+
+
+def test_a_first_survey_says_where_folders_are_and_not_at_which_commit():
+    known = KnownFolders(Surveys(), NoMemory(), lambda: 0.0)
+
+    assert known.known().folders == somewhere(a_folder())
+    assert known.refreshed(anew=True).folders == (a_folder(),)
+
+
+def test_a_survey_is_as_old_as_its_beginning():
+    now = [0.0]
+
+    def takes_its_time():
+        now[0] += FRESH_SECONDS
+        return SEEN
+
+    known = KnownFolders(takes_its_time, NoMemory(), lambda: now[0])
+    known.refreshed()
+    known.refreshed()
+
+    assert now == [2 * FRESH_SECONDS]
+
+
+def test_a_refresh_beside_that_fails_says_why_and_the_next_one_that_it_is_well():
+    surveys = Surveys()
+    surveys.error = UnreachableError("the connection was refused")
+    known = KnownFolders(surveys, Notes(SEEN), lambda: 0.0)
+
+    known.refresh_beside()
+    assert not known.settle()
+    assert known.problem is surveys.error
+
+    surveys.error = None
+    known.refresh_beside()
+    assert known.settle()
+    assert known.problem is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_refresh_beside_that_the_end_of_the_process_cuts_short_is_no_error():
+    surveys = Surveys()
+    surveys.error = RuntimeError("cannot schedule new futures after interpreter shutdown")
+    known = KnownFolders(surveys, Notes(SEEN), lambda: 0.0)
+
+    known.refresh_beside()
+    known.settle()
+
+    assert surveys.count == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_refresh_beside_that_breaks_otherwise_is_not_swallowed():
+    surveys, raised = Surveys(), []
+    surveys.error = RuntimeError("dictionary changed size during iteration")
+    known = KnownFolders(surveys, Notes(SEEN), lambda: 0.0)
+    usual, threading.excepthook = threading.excepthook, lambda args: raised.append(args.exc_value)
+    try:
+        known.refresh_beside()
+        known.settle()
+    finally:
+        threading.excepthook = usual
+
+    assert raised == [surveys.error]

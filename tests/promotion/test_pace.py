@@ -15,6 +15,7 @@ from promotion.pace import (
     FORGET_SECONDS,
     LEAST_RATE,
     MARGIN,
+    MOST_WAIT_SECONDS,
     PROBE,
     Pace,
     give_way,
@@ -154,6 +155,28 @@ def test_a_throttled_call_waits_as_long_as_it_was_told_to():
 
     assert Pace(clock).send(calls) == "done"
     assert (calls.count, clock.now) == (3, 9.0)
+
+
+def test_nobody_makes_a_call_wait_for_more_than_a_minute():
+    calls, clock = Calls(an_api_error(429, retry_after=31_536_000.0)), StillClock()
+
+    assert Pace(clock).send(calls) == "done"
+    assert clock.now == MOST_WAIT_SECONDS == 60.0
+
+
+def test_a_call_made_inside_another_ones_turn_needs_no_place_of_its_own():
+    pace = Pace(StillClock(), start=1, cap=1)
+    refused = Calls(an_api_error(429, retry_after=7.0))
+
+    assert pace.send(lambda: pace.send(refused)) == "done"  # the whole is refused, and made again
+    assert refused.count == 2
+    assert pace.send(Calls()) == "done"
+    with pace.turn():
+        other = ThreadPoolExecutor(1)
+        waiting = other.submit(pace.send, Calls())
+        assert not waiting.done()
+    assert waiting.result(10) == "done"
+    other.shutdown()
 
 
 def test_a_call_that_stays_throttled_is_given_up():

@@ -22,6 +22,8 @@ from promotion.repository_url import RepositoryKey, repository_key
         "https://octocat@github.com/octo-org/etl.git",
         "https://octocat:secret@github.com/octo-org/etl.git",
         "https://github.com:443/octo-org/etl.git",
+        "https://github.com./octo-org/etl.git",
+        "git@github.com.:octo-org/etl.git",
         "https://github.com/octo%2Dorg/etl.git",
         "https://github.com/octo-org/etl?tab=readme#top",
         "http://github.com/octo-org/etl",

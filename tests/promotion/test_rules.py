@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from builders import ETL, NEW, NEWER, OLD, a_folder, a_push
 
@@ -44,8 +46,8 @@ def test_the_highest_version_is_told_by_numbers_not_by_letters(tags, best):
     assert highest(tags, "v*") == best
 
 
-def decide(push, folder, tags):
-    [decision] = plan(push, Mapped({ETL}, RULES, tags), [folder])
+def decide(push, folder, tags, rules=RULES):
+    [decision] = plan(push, Mapped({ETL}, rules, tags), [folder])
     return decision.destination.name if decision.moves else None, decision.reason
 
 
@@ -99,3 +101,18 @@ def test_a_folder_that_follows_tags(push, head, tags, expected):
     folder = a_folder(path=PRODUCTION, branch=None, head_commit_id=head)
 
     assert decide(push, folder, tags) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"v1.0": OLD}, ("v1.0", "follows the tags v* by rule 2 of dev")),
+        ({}, (None, "no tag is a version that matches v* of rule 2 of dev")),
+    ],
+)
+def test_a_folder_that_may_go_back_leaves_a_deleted_tag(tags, expected):
+    folder = a_folder(path=PRODUCTION, branch=None, head_commit_id=NEW)
+    push = a_push(ref="refs/tags/v1.1", after=ZERO_SHA)
+    rules = tuple(replace(rule, back=True) for rule in RULES)
+
+    assert decide(push, folder, tags, rules) == expected

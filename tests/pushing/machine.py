@@ -82,6 +82,13 @@ class Machine:
             check=False,
         )
 
+    def mirror(self, url: str) -> Path:
+        """Make an empty repository on this machine that *url*, in the scp-like form, leads to."""
+        path = self.root / "remotes" / url.partition(":")[2]
+        path.mkdir(parents=True)
+        self.git("init", "--quiet", "--bare", "-b", "main", directory=path)
+        return path
+
     def hook(self, text: str, name: str = "pre-push", directory: Path | None = None) -> None:
         """Install a git hook."""
         path = (directory or self.clone / ".git") / "hooks" / name

@@ -63,6 +63,8 @@ class Workspace:
             return 200, self.folders[int(parts[1])]
         if parts[0] == "repos":
             return self._update(int(parts[1]), body["branch"])
+        if parts == ["git-credentials"]:
+            return 200, {"credentials": []}
         if parts == ["workspace", "list"]:
             return 200, {}
         return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": path}

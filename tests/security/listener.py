@@ -9,7 +9,7 @@ import threading
 
 
 @contextlib.contextmanager
-def listener(*, status=200, headers=(), certificate=None):
+def listener(*, status=200, headers=(), certificate=None, body=b"{}"):
     """Yield the server's URL, and the list of (request line, headers) that it gets.
 
     *headers* are sent with each answer; a function is told which one it is.
@@ -23,9 +23,9 @@ def listener(*, status=200, headers=(), certificate=None):
             self.send_response(status)
             for name, value in headers(len(seen)) if callable(headers) else headers:
                 self.send_header(name, value)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
 
         do_GET = do_POST = do_PATCH = do_CONNECT = answer  # noqa: N815 - the names it calls
 

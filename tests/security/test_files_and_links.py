@@ -61,12 +61,12 @@ def test_what_is_written_is_its_owners_only(tmp_path):
     leave(str(tmp_path), "octo-org/etl", "it failed")
     pushed = PushedRefs("origin", "https://github.com/o/r", {}, complete=True)
     write_intent(str(tmp_path / "state"), pushed, {}, None)
-    Lock(tmp_path / "a.lock").acquire()
+    Lock(tmp_path / "flights" / "a.lock").acquire()
 
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.name: mode(path) for path in files} == {path.name: 0o600 for path in files}
     assert len(files) == 5
-    assert mode(tmp_path / "state" / "intents") == 0o700
+    assert mode(tmp_path / "state" / "intents") == mode(tmp_path / "flights") == 0o700
 
 
 @pytest.mark.usefixtures("generous")

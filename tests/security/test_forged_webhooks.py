@@ -61,8 +61,9 @@ def intake(tmp_path):
 
 
 def delivery(number, guid):
+    """A push; no two have the same body, for that alone would make the second a duplicate."""
     body = a_body(before=f"{number - 1:040x}", after=f"{number:040x}")
-    payload = json.loads(body)
+    payload = {**json.loads(body), "signed_for": guid}
     payload["repository"]["pushed_at"] = 1_700_000_000 + number
     body = json.dumps(payload).encode()
     return Delivery(guid, "push", None, body, push=parse_push(body))

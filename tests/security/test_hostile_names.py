@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import structlog
 from builders import a_decision, a_folder, a_push
+from security.listener import listener
 from security.webhook_service import a_body, a_payload, headers_of
 
 from github_app import doctor_report, logs, report
 from github_app.doctor import Finding, State
+from github_app.installation import Installation
+from hooks.git import Git, GitError
 from hooks.job_summary import cell
 from hooks.presentation import Line, open_console, show_line
 from hooks.promote_after_push import announcement, say
 from hooks.pushed_refs import PushedRefs
+from promotion.http import Http, open_session
 from promotion.outcome import Conclusion, Outcome
 from promotion.workspace import Report
 
+ROOT = Path(__file__).parents[2]
 ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b31m"
 BIDI = "\u202egpj.exe\u2066\u200f"
 HOSTILE = [
@@ -70,6 +80,62 @@ def test_a_repositorys_name_that_would_lead_elsewhere_in_an_address_is_refused(s
     status, content = service.post(body, headers_of(body))
 
     assert (status, json.loads(content)["field"]) == (400, "repository.full_name")
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        "a/%2e%2e/%2e%2e/%2e%2e/app",
+        "x#y",
+        "x&app_id=1;y",
+        "größe/a+b%20",
+        "$(touch x)`y`|z",
+        "-x",
+    ],
+)
+def test_a_branchs_name_leads_nowhere_else_in_an_address(branch):
+    answer = b'{"ref": "", "object": {"sha": ""}}'
+    with open_session(None) as session, listener(body=answer) as (url, seen):
+        api = Http(url, session=session)
+        Installation(api, app_id=1).head("octo-org/etl", branch)
+
+    [path] = [line.split()[1] for line, _ in seen]
+    above = "/repos/octo-org/etl/git/ref/heads/"
+    assert path.startswith(above)
+    assert not set("#?;&") & set(path)
+    assert unquote(path.removeprefix(above)) == branch
+
+
+def test_a_name_is_no_option_of_gits(tmp_path):
+    subprocess.run(("git", "init", "-q", str(tmp_path / "clone")), check=True)
+    git = Git(tmp_path / "clone", {"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    option = f"--upload-pack=touch {tmp_path}/hacked;"
+
+    with pytest.raises(GitError):
+        git.ls_remote(option, ".")
+
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_no_program_is_started_by_a_shell():
+    nodes = [node for path in product() for node in ast.walk(ast.parse(path.read_text()))]
+
+    keywords = {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    assert "shell" not in keywords
+    assert not called & {"os.system", "os.popen", "subprocess.getoutput", "pty.spawn"}
+
+
+def product():
+    names = ("promotion", "hooks", "github_app")
+    return [path for name in names for path in (ROOT / name).rglob("*.py")]
+
+
+def test_nothing_writes_csv():
+    nodes = [node for path in product() for node in ast.walk(ast.parse(path.read_text()))]
+
+    imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    assert "csv" not in imported | {n.module for n in nodes if isinstance(n, ast.ImportFrom)}
 
 
 def an_outcome(words):

@@ -41,7 +41,8 @@ def hasty(monkeypatch):
         pytest.param(b"X: y\r\n" * HEADER_BYTES + b"\r\n", id="many fields"),
     ],
 )
-def test_a_header_is_of_a_limited_size(service, header):
+def test_a_header_is_of_a_limited_size(service, header, monkeypatch):
+    monkeypatch.setattr(LimitedHttp, "header_seconds", 600.0)  # it is not that which ends it
     with service.connect() as connection:
         with contextlib.suppress(ConnectionError):  # it did not even read all of it
             connection.sendall(HEAD + header)
@@ -104,6 +105,27 @@ def test_who_was_answered_in_the_middle_of_a_body_is_not_listened_to_for_long(ha
 def test_a_body_is_of_a_limited_size(service):
     with service.connect(HEAD + f"Content-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode()) as sender:
         assert status_of(received(sender)) == 413
+
+
+def test_large_bodies_wait_for_each_other_and_small_ones_do_not(service):
+    size = receive.LARGE_BODY_BYTES + 1
+    begun = HEAD + f"Content-Length: {size}\r\nX-GitHub-Delivery: x\r\n\r\n".encode()
+    held = [service.connect(begun + b"x") for _ in range(receive.LARGE_BODIES_AT_ONCE)]
+    try:
+        with service.connect(begun + b"x" * size) as one_more:
+            one_more.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                one_more.recv(1)
+            small = still_serves(service)
+            held.pop().close()  # its place is free again
+            one_more.settimeout(20)
+            answer = one_more.recv(1000)
+    finally:
+        for connection in held:
+            connection.close()
+
+    assert small
+    assert status_of(answer) == 401
 
 
 def test_connections_beyond_the_limit_are_turned_away_and_the_others_served(hasty):

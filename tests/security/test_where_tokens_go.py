@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 from builders import ETL, a_folder, a_push
 from pydantic import ValidationError
 from security.listener import listener
 
 from github_app.settings import EntraSettings, GitHubSettings, WorkspaceSettings
+from github_app.settings import Settings as ServiceSettings
 from github_app.setup.typed import webhook_address
 from hooks.identity.candidates import candidates
 from hooks.identity.connection import workspace_url
-from hooks.settings import Settings
+from hooks.settings import Settings, load_settings
 from promotion.entra import MsalSession
 from promotion.errors import ApiError, ConfigError, UnreachableError
 from promotion.http import Http, open_session
@@ -20,6 +25,7 @@ from promotion.repository_url import repository_key
 from sandbox.certificates import make_certificate
 
 TOKEN = "a-token-that-nobody-else-may-see"
+NO_CHECK = {"CERT_NONE", "_create_unverified_context", "disable_warnings"}
 NO_HOST = [
     "http://adb-1.azuredatabricks.net",
     "http://169.254.169.254",
@@ -29,6 +35,8 @@ NO_HOST = [
     "https://adb-1.azuredatabricks.net@evil.example",
     "https://adb-1.azuredatabricks.net:443@evil.example",
     "https://evil.example\\@adb-1.azuredatabricks.net",
+    "https://evil.example .azuredatabricks.net",
+    "https://evil.example\t.azuredatabricks.net",
 ]
 
 
@@ -183,6 +191,42 @@ def test_no_file_of_a_repository_names_a_workspace(tmp_path, monkeypatch, name):
 
     with pytest.raises(ConfigError, match="no workspace is configured"):
         candidates({"HOME": str(home), "PWD": str(repository)}, Settings())
+
+
+def test_no_settings_are_read_where_one_stands(tmp_path, monkeypatch):
+    repository, text = tmp_path / "repository", '[[workspaces]]\nhost = "https://evil.example"\n'
+    (repository / "brickpush").mkdir(parents=True)
+    for name in ("promote.toml", "brickpush/promote.toml"):
+        (repository / name).write_text(text)
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    for configured in (tmp_path / "home" / ".config", Path()):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(configured))
+        assert load_settings({}).workspaces == ()
+
+
+def test_no_switch_turns_the_verification_of_certificates_off():
+    read = {path: ast.parse(path.read_text(encoding="utf-8")) for path in product()}
+    nodes = [node for tree in read.values() for node in ast.walk(tree)]
+
+    off = [node for node in nodes if isinstance(node, ast.keyword) and _turns_off(node)]
+    off += [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in NO_CHECK]
+    settings = [*GitHubSettings.model_fields, *WorkspaceSettings.model_fields]
+    settings += [*EntraSettings.model_fields, *ServiceSettings.model_fields, *Settings.model_fields]
+    assert [ast.unparse(node) for node in off] == []
+    assert [name for name in settings if re.search("verif|insecure|tls|ssl", name)] == []
+
+
+def product():
+    root = Path(__file__).parents[2]
+    names = ("promotion", "hooks", "github_app")
+    return [path for name in names for path in (root / name).rglob("*.py")]
+
+
+def _turns_off(keyword):
+    named = keyword.arg in ("verify", "check_hostname")
+    return named and isinstance(keyword.value, ast.Constant) and not keyword.value.value
 
 
 @pytest.mark.parametrize(

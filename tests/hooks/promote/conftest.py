@@ -187,10 +187,16 @@ def program(tmp_path: Path, home: Path) -> Callable[[str, str], Path]:
     return put
 
 
-def write_settings(home: Path, text: str) -> None:
-    path = home / "config" / "brickpush" / "promote.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+@pytest.fixture
+def promote_toml(home: Path) -> Callable[[str], None]:
+    """Write the user's own settings."""
+
+    def write(text: str) -> None:
+        path = home / "config" / "brickpush" / "promote.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    return write
 
 
 @pytest.fixture

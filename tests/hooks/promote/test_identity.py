@@ -197,6 +197,18 @@ def test_nobody_signed_in_names_every_way_and_the_command(monkeypatch, program):
     )
 
 
+@pytest.mark.parametrize("missing", ["AZURE_SP_CLIENT_SECRET", "AZURE_SP_TENANT_ID"])
+def test_three_of_the_four_names_become_no_other_identity(
+    service_principal, monkeypatch, program, missing
+):
+    program("az", """echo '{"accessToken": "eyJ2"}'""")
+    write_profiles(service_principal, f"[DEFAULT]\nhost = {A_HOST}\ntoken = dapi1\n")
+    monkeypatch.delenv(missing)
+
+    with pytest.raises(ConfigError, match=f"{missing} is not set: set all of AZURE_SP_TENANT_ID"):
+        connect()
+
+
 def test_missing_programs_are_said(monkeypatch):
     monkeypatch.setenv("DATABRICKS_HOST", A_HOST)
 
@@ -264,7 +276,7 @@ def test_a_broken_file_of_profiles_is_not_quoted(home):
     with pytest.raises(ConfigError) as caught:
         connect()
 
-    assert "is not a file of profiles: MissingSectionHeaderError" in str(caught.value)
+    assert "stands above any profile's name: put [DEFAULT] in a line above it" in str(caught.value)
     assert "dapi" not in str(caught.value)
 
 

@@ -7,18 +7,24 @@ import os
 import time
 
 import jwt
+import msal
 import pytest
+from nobody import NOBODY
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from hooks.identity.candidates import candidates
+from hooks.identity.connection import NeedsLoginError
+from hooks.identity.user_sign_in import UserSignIn, _access_token, _in_words
 from hooks.settings import load_settings
+from promotion.errors import SignInError
 from sandbox.faults import Faults
 from sandbox.serving import Listener
 
 HOST = "https://adb-1.1.azuredatabricks.net"
 CLIENT_ID = "an-app-registration"
+TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
 
 
 @pytest.fixture
@@ -108,6 +114,10 @@ def test_a_sign_in_by_code_is_used_until_it_is_forgotten(home, sign_in_host, set
     authorization = connection.authorization()
     cache = home / "data" / "brickpush" / "sign-in.json"
     mode = cache.stat().st_mode & 0o777
+    # A keychain has no file to remove: the tokens have to be taken out of what it keeps.
+    keychain = home / "what-a-keychain-keeps"
+    keychain.hardlink_to(cache)
+    kept = keychain.read_text()
     forgotten = git_promote("login", "--forget")
     again = git_promote("login", "--forget")
 
@@ -118,7 +128,50 @@ def test_a_sign_in_by_code_is_used_until_it_is_forgotten(home, sign_in_host, set
     assert authorization == "Bearer eyJ-of-ada"
     assert mode == 0o600
     assert (forgotten.output, cache.exists()) == ("signed out on this machine\n", False)
+    assert "eyJ-of-ada" in kept
+    assert "eyJ-of-ada" not in keychain.read_text()
     assert again.output == "nobody was signed in\n"
+
+
+def test_signing_out_leaves_nothing_where_a_file_only_marks_what_a_keychain_keeps(
+    home, sign_in_host, settings, git_promote, monkeypatch
+):
+    pytest.importorskip("msal_extensions")
+    settings(plain_text=True)
+    keychain = msal.SerializableTokenCache()
+    monkeypatch.setattr(UserSignIn, "_cache", lambda _self: keychain)
+    git_promote("login", "--device-code")
+    kept = keychain.serialize()
+    marker = home / "data" / "brickpush" / "sign-in.json"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+
+    forgotten = git_promote("login", "--forget")
+
+    assert "eyJ-of-ada" in kept
+    assert (forgotten.code, marker.exists()) == (0, False)
+    assert "eyJ-of-ada" not in keychain.serialize()
+    assert '"again"' not in keychain.serialize()  # the refresh token
+
+
+SECRET = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.x"
+
+
+def test_what_entra_repeats_of_a_secret_is_hidden(home, sign_in_host, settings):
+    pytest.importorskip("msal_extensions")
+    settings(plain_text=True)
+    body = {"error": "invalid_grant", "error_description": f"no good: {SECRET}"}
+    sign_in_host.faults.add(path="*/token", times=None, status=400, body=body)
+    sign_in = UserSignIn(load_settings(os.environ).login, os.environ)
+
+    with pytest.raises(SignInError, match=r"^sign-in was refused: no good: \[hidden\]$"):
+        sign_in.sign_in(device_code=True, show=lambda _: None)
+
+
+def test_what_msal_raises_of_a_secret_is_hidden():
+    words = r"^sign-in at https://x was refused: odd \[hidden\]$"
+    with pytest.raises(SignInError, match=words), _in_words("https://x"):
+        raise ValueError(f"odd {SECRET}\nand more")
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 200, "body": "<p>Wi-Fi</p>"}])
@@ -149,10 +202,33 @@ def test_without_a_safe_place_nothing_is_written_in_plain_text(
     assert not [path for path in (home / "data").rglob("sign-in*") if path.stat().st_size]
 
 
+def test_a_sign_in_that_was_kept_unencrypted_is_not_used_once_that_is_forbidden(home, settings):
+    pytest.importorskip("msal_extensions")
+    settings(plain_text=False)
+    cache = home / "data" / "brickpush" / "sign-in.json"
+    cache.parent.mkdir(parents=True)
+    cache.write_text("{}")
+
+    with pytest.raises(NeedsLoginError, match="`git promote login` was not run yet"):
+        connect()
+
+
+def test_what_msal_raises_or_is_told_is_quoted_without_tokens():
+    words = f"no such tenant: {TOKEN} was given"
+
+    with pytest.raises(SignInError) as raised, _in_words("https://login.example"):
+        raise ValueError(words)
+    with pytest.raises(SignInError) as told:
+        _access_token({"error_description": words})
+
+    for caught in (raised, told):
+        assert "no such tenant: [hidden] was given" in str(caught.value)
+
+
 def test_promotions_do_not_sign_in_by_themselves(sign_in_host, settings, git_promote):
     settings(plain_text=True)
 
-    ended = git_promote("--url", "https://127.0.0.1:9/octo-org/etl", "--branch", "main")
+    ended = git_promote("--url", f"https://{NOBODY}/octo-org/etl", "--branch", "main")
 
     assert ended.code == 2
     assert "`git promote login` was not run yet" in ended.output

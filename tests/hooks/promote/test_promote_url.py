@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from nobody import NOBODY
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def test_every_following_git_folder_is_at_the_commit_and_the_others_stay(reposit
     assert repository.at(other) == before
     assert f"{following[0]}  at {after[:7]} (was " in ended.output
     assert f"{other}  follows dev" in ended.output
-    assert "4 Git folders of this repository: 3 promoted, 1 stayed" in ended.output
+    assert "4 Git folders of this repository: 3 promoted, 1 left unchanged" in ended.output
     assert f"as service principal {repository.stage.principal.client_id}" in ended.progress
     assert repository.stage.principal.client_secret not in ended.output + ended.progress
 
@@ -109,6 +110,86 @@ def test_a_branch_that_is_not_there_is_a_configuration_error(clone, repository, 
     )
 
 
+def test_a_full_ref_is_a_branch_as_well(repository, git_promote):
+    path = repository.add_git_folder("one")
+    after = repository.commit()
+
+    ended = git_promote("--url", repository.url, "--branch", "refs/heads/main\n", "--json")
+
+    assert (ended.code, repository.at(path)) == (0, after)
+    assert ended.json["ref"] == "refs/heads/main"
+
+
+@pytest.mark.parametrize(
+    ("branch", "next_step"),
+    [
+        ("heads/main", "check the branch's name; did you mean 'main'?"),
+        ("origin/main", "check the branch's name; did you mean 'main'?"),
+        ("nonexistent", "check the branch's name"),
+    ],
+)
+@pytest.mark.parametrize("option", [(), ("--dry-run",)], ids=["promote", "dry run"])
+def test_a_branch_that_nobody_knows_is_no_success(
+    repository, git_promote, branch, next_step, option
+):
+    path = repository.add_git_folder("one")
+    before = repository.at(path)
+    repository.commit()
+
+    ended = git_promote("--url", repository.url, "--branch", branch, *option)
+
+    assert ended.code == 2
+    assert f"no Git folder follows {branch} ({repository.name} has 1 Git folder)" in ended.output
+    assert f"git could not ask whether there is a branch {branch}" in ended.output
+    assert f"{next_step}\n" in ended.output
+    assert repository.at(path) == before
+
+
+def test_a_branch_that_is_there_and_that_nobody_follows_is_a_success_in_plain_words(
+    clone, repository, git_promote, tmp_path, monkeypatch
+):
+    repository.stage.github.commit(repository.name, "dev", {"a": "b"}, "Begin dev")
+    repository.add_git_folder("one")
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    words = f"no Git folder follows dev ({repository.name} has 1 Git folder)"
+
+    ended = git_promote("--url", repository.url, "--branch", "dev")
+
+    assert ended.code == 0
+    assert f"! {words}\n" in ended.output
+    assert "! no Git folder follows dev" in summary.read_text()
+    assert words in git_promote("status", "--all").output
+
+
+@pytest.mark.parametrize("branch", ["origin/main", "heads/main"])
+def test_a_branch_under_a_name_that_only_git_gives_it_is_asked_about(
+    clone, repository, git_promote, branch
+):
+    by_url = git_promote("--url", repository.url, "--branch", branch)
+    in_clone = git_promote("--branch", branch)
+
+    assert (by_url.code, in_clone.code) == (2, 2)
+    assert f"has no branch '{branch}'; did you mean 'main'?" in by_url.progress
+    assert "did you mean 'main'?" in in_clone.progress
+
+
+@pytest.mark.parametrize("branch", ["refs/tags/v1", "refs/pull/7/merge", "a b", "-x"])
+def test_what_can_be_no_branch_is_refused(repository, git_promote, branch):
+    ended = git_promote("--url", repository.url, f"--branch={branch}")
+
+    assert ended.code == 2
+    assert f"'{branch}' is not a branch: give a branch's name, like main" in ended.progress
+
+
+@pytest.mark.parametrize("option", ["--branch", "--url", "--workspace"])
+def test_an_option_whose_variable_was_not_set_becomes_nothing_else(clone, git_promote, option):
+    ended = git_promote(option, "")
+
+    assert ended.code == 2
+    assert f"{option} must not be empty" in ended.progress
+
+
 def test_a_folder_that_fails_has_a_next_step_and_exit_code_1(repository, git_promote):
     path = repository.add_git_folder("one")
     repository.stage.workspace.write_file(path, "job.py", "rows = 'mine'\n")
@@ -150,6 +231,48 @@ def test_a_summary_that_cannot_be_written_does_not_fail_the_step(
     assert "the job summary can't be written: Is a directory" in ended.progress
 
 
+BLIND = [
+    pytest.param(403, {"error_code": 403, "message": "Invalid access token."}, id="token"),
+    pytest.param(403, "<html><head><title>Forbidden</title></head></html>", id="a proxy's page"),
+    pytest.param(404, "<html><head><title>Not Found</title></head></html>", id="no workspace"),
+    pytest.param(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "No API"}, id="no API"),
+    pytest.param(200, "<html><head><title>Sign in</title></head></html>", id="a sign-in page"),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), BLIND)
+def test_a_workspace_in_which_nothing_can_be_read_is_a_failure(
+    repository, git_promote, tmp_path, monkeypatch, status, body
+):
+    repository.add_git_folder("one")
+    after = repository.commit()
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setenv("GITHUB_SERVER_URL", repository.stage.github.url)
+    monkeypatch.setenv("GITHUB_REPOSITORY", repository.name)
+    monkeypatch.setenv("GITHUB_REF", "refs/heads/main")
+    monkeypatch.setenv("GITHUB_SHA", after)
+    arguments = ("--url", repository.url, "--branch", "main")
+    faults = repository.stage.workspace.faults
+    faults.add(status=status, body=body, times=None, path="/api/*")
+
+    try:
+        ended = [git_promote(*arguments), git_promote(*arguments, "-n"), git_promote("doctor")]
+    finally:
+        faults.clear()
+    remembered = git_promote("status", "--all", "--json").json
+
+    assert [each.code for each in ended] == [1, 1, 2]
+    for each in ended:
+        assert "✗" in each.output
+        assert "→" in each.output
+        assert "nothing is to be done" not in each.output
+        assert "no Git folder" not in each.output
+    assert summary.read_text().count("✗") >= 2
+    assert remembered["state"] == "failed"
+    assert remembered["next_step"]
+
+
 def test_a_given_git_token_becomes_the_principals_credential(repository, git_promote, monkeypatch):
     path = repository.add_git_folder("one")
     after = repository.commit()
@@ -182,7 +305,7 @@ def test_a_wrong_secret_is_a_configuration_error(repository, git_promote, monkey
 
 
 def test_a_sign_in_host_that_does_not_answer_is_a_failure(repository, git_promote, monkeypatch):
-    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:9")
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", f"https://{NOBODY}")
 
     ended = git_promote("--url", repository.url, "--branch", "main")
 

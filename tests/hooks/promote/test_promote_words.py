@@ -120,7 +120,7 @@ def test_the_words_of_a_preview():
         "could not be seen: the principal may not read it",
     ]
     assert summary(RUN, preview=True) == (
-        "3 Git folders of this repository: 2 would move, 1 stay, 1 not seen"
+        "3 Git folders of this repository: 2 would move, 1 left unchanged, 1 not seen"
     )
 
 
@@ -133,7 +133,8 @@ def test_what_kept_us_out_is_the_last_word():
 
 
 def test_the_table_of_the_job_summary_cannot_be_broken_from_outside():
-    assert cell("a|b\n<img> `x` [y](z)") == r"a\|b?&lt;img> \`x\` \[y\](z)"
+    assert cell("a|b\n<img> `x` [y](z)") == r"a\|b \<img\> \`x\` \[y\](z)"
+    assert cell("@octo www.x.y https://z #1") == r"\@octo www\.x.y https\://z \#1"
 
 
 def test_the_job_summary_tells_what_stopped_a_workspace():
@@ -267,12 +268,14 @@ def test_the_hooks_child_promotes_with_a_token_of_the_environment(repository, ho
 
 
 def test_the_hooks_child_never_signs_anybody_in(repository, home):
-    environ = {"HOME": str(home), "PATH": "/nowhere", "DATABRICKS_HOST": "adb.example"}
+    environ = {"HOME": str(home), "PATH": "/nowhere", "DATABRICKS_HOST": "adb.azuredatabricks.net"}
 
     run = promote_pushed(a_push(), url=repository.url, environ=environ, contains=nobody_knows)
 
     assert run.needs_login
-    assert run.next_step == "run `databricks auth login --host https://adb.example` or `az login`"
+    assert run.next_step == (
+        "run `databricks auth login --host https://adb.azuredatabricks.net` or `az login`"
+    )
 
 
 def complete(git_promote, monkeypatch, capfd, instruction):

@@ -13,7 +13,12 @@ from pushing.plugin import a_plugin, install
 
 # The machine of these tests has sh, ps and terminals; Windows has test_hook_everywhere.py.
 collect_ignore = (
-    ["test_child_lifetime.py", "test_hook_foreground.py", "test_hook_push.py"]
+    [
+        "test_child_lifetime.py",
+        "test_hook_foreground.py",
+        "test_hook_push.py",
+        "test_hook_elsewhere.py",
+    ]
     if sys.platform == "win32"
     else []
 )

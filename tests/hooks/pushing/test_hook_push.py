@@ -72,6 +72,71 @@ def test_a_push_that_the_server_rejects_promotes_nothing(machine):
     assert machine.workspace.updates == []
 
 
+# As `git clone --mirror` has it, and forms of it: git follows the remote's branches by the local
+# branches themselves, or by refs that the snapshot before the push does not hold.
+NO_TRACKING = [
+    "+refs/*:refs/*",
+    "+refs/heads/*:refs/heads/*",
+    "refs/heads/main:refs/heads/main",
+    "+refs/heads/*:refs/upstream/*",
+    "",
+]
+
+
+@pytest.mark.parametrize("refspec", NO_TRACKING)
+@pytest.mark.parametrize("rejected", [True, False], ids=["rejected", "accepted"])
+def test_where_no_ref_tracks_the_remote_it_is_asked(machine, refspec, rejected):
+    folder = machine.workspace.add("main")
+    machine.git("config", "--unset-all", "remote.origin.fetch")
+    if refspec:
+        machine.git("config", "remote.origin.fetch", refspec)
+    if rejected:
+        machine.hook("#!/bin/sh\nexit 1\n", "pre-receive", machine.remote)
+    sha = machine.commit()
+
+    machine.push("origin", "main")
+
+    result = machine.ended()["main"]
+    there = machine.git("ls-remote", "origin", "refs/heads/main").startswith(sha)
+    assert (result.state is State.DONE, there) == (not rejected, not rejected), result
+    assert (machine.workspace.head(folder) == sha) == (not rejected)
+    assert rejected == (result.state is State.NOT_PUSHED)
+
+
+def test_where_no_ref_tracks_a_remote_that_may_not_be_read_nothing_is_claimed(machine):
+    machine.workspace.add("main")
+    machine.git("config", "remote.origin.fetch", "+refs/*:refs/*")
+    machine.hook("#!/bin/sh\nexit 1\n", "pre-receive", machine.remote)
+    machine.commit()
+    (machine.root / "unreadable").touch()
+
+    machine.push("origin", "main")
+
+    assert machine.ended()["main"].state is State.UNKNOWN
+    assert machine.workspace.updates == []
+
+
+@pytest.mark.parametrize("github_first", [True, False], ids=["GitHub first", "mirror first"])
+def test_of_two_push_urls_one_that_accepts_proves_nothing_of_one_that_rejects(
+    machine, github_first
+):
+    machine.workspace.add("main")
+    machine.mirror("git@gitlab.example:backup/mirror.git")
+    urls = ["git@github.com:octo-org/etl.git", "git@gitlab.example:backup/mirror.git"]
+    for url in urls if github_first else reversed(urls):
+        machine.git("remote", "set-url", "--add", "--push", "origin", url)
+    machine.hook("#!/bin/sh\nexit 1\n", "pre-receive", machine.remote)
+    sha = machine.commit()
+
+    machine.push("origin", "main")
+
+    machine.ended(2)
+    states = {result.url: result.state for result in machine.results}
+    assert states["git@github.com:octo-org/etl.git"] is State.NOT_PUSHED
+    assert machine.git("ls-remote", urls[1], "refs/heads/main").startswith(sha)
+    assert machine.workspace.updates == []
+
+
 def test_a_push_that_git_itself_rejects_starts_nothing(machine):
     machine.commit("one")
     machine.push("--no-verify")

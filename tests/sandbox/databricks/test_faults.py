@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -85,6 +86,19 @@ def test_a_request_can_hang_until_the_client_gives_up(workspace, api):
 
     with pytest.raises(requests.ReadTimeout):
         api("GET", REPOS, timeout=0.2)
+
+    assert api.get(REPOS).status_code == 200
+
+
+def test_a_request_hangs_no_longer_than_the_trouble(workspace, api):
+    fault = workspace.faults.add(path=REPOS, status="hang", times=None)
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(api.get, REPOS)
+        wait_until(lambda: fault.hits, what="the request")
+        workspace.faults.clear()
+        with pytest.raises(requests.ConnectionError):
+            asked.result(20)
 
     assert api.get(REPOS).status_code == 200
 

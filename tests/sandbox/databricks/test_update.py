@@ -8,6 +8,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from nobody import NOBODY
 
 PATH = "/Repos/team/etl"
 ADA = "ada@octo.example"
@@ -153,7 +154,7 @@ def test_a_ref_that_the_remote_does_not_have_is_unknown(api, folder_id, referenc
 
 
 def test_a_git_host_that_does_not_answer_is_a_remote_error(workspace, api, remote, folder_id):
-    closed = "http://127.0.0.1:9/octo-org/etl.git"
+    closed = f"http://{NOBODY}/octo-org/etl.git"
     lost_id = workspace.add_git_folder("/Repos/team/lost", closed, source=remote.path)
 
     answer = api.update(lost_id, branch="main")
@@ -247,6 +248,21 @@ def test_a_force_push_is_followed_when_there_are_no_local_commits(workspace, api
     assert answer.status_code == 200
     assert workspace.folder(PATH).head_commit_id == rewritten
     assert workspace.read_file(PATH, "a.txt") == "rewritten\n"
+
+
+def test_a_force_push_is_followed_once_edits_are_out_of_its_way(workspace, api, remote):
+    workspace.store_git_credential(ADA, "gitHub", "ada", remote.token)
+    folder_id = workspace.add_git_folder(PATH, remote.url, source=remote.path)
+    workspace.write_file(PATH, "a.txt", "mine\n")
+    remote.git("update-ref", "refs/heads/main", remote.old)
+    rewritten = remote.commit(a="rewritten\n")
+
+    refused = [api.update(folder_id, branch="main") for _ in range(2)]
+    workspace.discard_edits(PATH)
+    api.update(folder_id, branch="main")
+
+    assert [error(answer) for answer in refused] == [(409, "GIT_CONFLICT")] * 2
+    assert workspace.folder(PATH).head_commit_id == rewritten
 
 
 def test_a_branch_that_somebody_switched_is_switched_back(workspace, api, remote, folder_id):

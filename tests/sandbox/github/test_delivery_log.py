@@ -8,6 +8,7 @@ import json
 import urllib.parse
 
 import pytest
+from nobody import NOBODY
 
 from sandbox.github.deliveries import Delivery, Hook, headers_of
 
@@ -80,7 +81,7 @@ def test_the_log_is_paged_by_cursor(story, rest, until):
 def test_without_a_hook_or_without_anybody_there_deliveries_fail(story, until):
     push(story, "a")
     until(lambda: len(story.github.deliveries) == 1)
-    story.github.hook_url = "http://127.0.0.1:9/"
+    story.github.hook_url = f"http://{NOBODY}/"
 
     push(story, "b")
 

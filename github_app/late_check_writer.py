@@ -1,0 +1,262 @@
+"""Write the check runs that can wait, one after the other, for as long as GitHub needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, replace
+from functools import partial
+
+import sqlalchemy as sa
+import structlog
+
+from github_app import report
+from github_app.access import InstallationAccess
+from github_app.branches import NEVER
+from github_app.check_run import CheckRun
+from github_app.commit_reports import CommitReports
+from github_app.deployments import Deployments, Promoted, State
+from github_app.github_limits import LimitedError
+from github_app.installation import NoLongerTrueError
+from github_app.late_checks import (
+    DEPLOYMENT,
+    FINAL,
+    GIVEN_UP,
+    OUTDATED,
+    SUPERSEDED,
+    LateCheck,
+    Scope,
+)
+from github_app.tables import branches, late_checks, reports, workers
+from promotion.ancestry import Ancestry
+from promotion.errors import PromotionError
+from promotion.outcome import Conclusion
+from promotion.push import Push
+
+# Doubled, then hourly for three days: what is dropped leaves its check run open for good. That
+# includes 404 and 422: replicas of GitHub that lag behind answer so, and an App whose installation
+# is changed.
+RETRY_SECONDS = (*(5.0 * 2**n for n in range(10)), *(3600.0,) * 72)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row as it was taken; one that was replaced meanwhile is another."""
+
+    id: int
+    at: float
+    attempts: int
+
+    @property
+    def same(self) -> sa.ColumnElement[bool]:
+        return (late_checks.c.id == self.id) & (late_checks.c.at == self.at)
+
+
+class _TooEarlyError(PromotionError):
+    """Where the check run belongs is known once a promotion of the branch has ended."""
+
+    retry_after = 1.0
+
+
+LATER = LimitedError | _TooEarlyError  # no failure: it is tried as often as it takes
+
+
+class LateCheckWriter:
+    """Writes what waits, overtaken pushes last; never in the way of promotions themselves."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        commit_reports: CommitReports,
+        access: Callable[[str, int | None], InstallationAccess],
+        *,
+        worker: str,
+        deployments: Deployments | None = None,
+    ) -> None:
+        """*worker* is the id under which this process has its lease."""
+        self._deployments = deployments or Deployments()
+        self._engine = engine
+        self._reports = commit_reports
+        self._access = access
+        self._worker = worker
+        self.stopping = False
+
+    def write_all(self) -> None:
+        """Write everything that waits and may be written now."""
+        while not self.stopping and (taken := self._take()) is not None:
+            row, check = taken
+            try:
+                self._write(row, check)
+            except NoLongerTrueError as exc:
+                if self._is_true(row, check):  # something else is true now, and is to be written
+                    self._put_off(row, check, _TooEarlyError(str(exc)))
+                    continue
+                log.info("check_run.dropped", head_sha=check.head_sha, kind=check.kind)
+                self._drop(row)
+            except PromotionError as exc:
+                self._put_off(row, check, exc)
+            else:
+                self._drop(row)
+
+    def _take(self) -> tuple[_Row, LateCheck] | None:
+        """Return what is next, which nobody else takes while this process lives."""
+        mine = late_checks.c.taken_by == self._worker  # of a try that was cut off
+        living = sa.select(workers.c.id)
+        free = late_checks.c.taken_by.is_(None) | mine | late_checks.c.taken_by.not_in(living)
+        may_go = (late_checks.c.not_before <= time.time(), free)
+        with self._engine.begin() as tx:
+            # How a promotion ended is asked for; of an overtaken push few want to know.
+            order = (late_checks.c.kind == SUPERSEDED, late_checks.c.id)
+            first = sa.select(late_checks).where(*may_go).order_by(*order).limit(1)
+            row = tx.execute(first).one_or_none()
+            if row is None:
+                return None
+            claim = late_checks.update().where(late_checks.c.id == row.id, *may_go)
+            if tx.execute(claim.values(taken_by=self._worker)).rowcount == 0:
+                return None
+        fields = {name: getattr(row, name) for name in LateCheck.__dataclass_fields__}
+        return _Row(row.id, row.at, row.attempts), LateCheck(**fields)
+
+    def _write(self, row: _Row, check: LateCheck) -> None:
+        still = partial(self._is_true, row, check)
+        if not still():
+            raise NoLongerTrueError
+        access = self._access(check.repository, check.installation_id)
+        if check.kind == DEPLOYMENT:
+            self._end_deployment(access, check)
+            return
+        if check.kind == FINAL:
+            self._end(access, row, check)
+            return
+        self._reports.show_on_all(
+            access,
+            check.repository_id,
+            check.check_run(),
+            partial(self._workspaces, check),
+            completed=check.kind == OUTDATED,
+            still=still,
+        )
+
+    def _end(self, access: InstallationAccess, row: _Row, check: LateCheck) -> None:
+        """Report how a promotion ended, unless the Git folders were taken elsewhere since."""
+        newest = self._newest(check)
+        run = _as_of_now(access, check, newest)
+
+        def still() -> bool:
+            return self._is_true(row, check) and self._newest(check) == newest
+
+        self._reports.show(access, check.repository_id, run, urgent=False, still=still)
+        self._reports.settled(check.repository_id, run)
+
+    def _newest(self, check: LateCheck) -> str | None:
+        """Return the commit of the ref's newest push."""
+        with self._engine.connect() as reader:
+            found = reader.execute(sa.select(branches.c.after).where(*_branch(check))).scalar()
+        return None if found is None else str(found)
+
+    def _is_true(self, row: _Row, check: LateCheck) -> bool:
+        """Say whether *check* is still to be written.
+
+        A run of the same commit that has begun meanwhile has dropped the row, and reports by
+        itself; a commit that is its ref's newest (again) is not superseded.
+        """
+        with self._engine.connect() as reader:
+            if reader.execute(sa.select(late_checks.c.id).where(row.same)).one_or_none() is None:
+                return False
+        return check.kind not in (SUPERSEDED, OUTDATED) or self._newest(check) != check.head_sha
+
+    def _end_deployment(self, access: InstallationAccess, check: LateCheck) -> None:
+        promoted = Promoted(check.run or 0, check.workspace, check.ref, check.head_sha)
+        state = State(check.conclusion, check.title, check.details_url)
+        self._deployments.end_what_is_open(access, promoted, state, urgent=False)
+
+    def _workspaces(self, check: LateCheck, there: Set[str]) -> Iterable[str]:
+        """Return where a check run is to be, given where there are some; empty: one for all.
+
+        A push that is reported in one place for all workspaces stays so, and the other way round:
+        the run that superseded it may have been repeated, and have superseded more by then.
+        """
+        for_all = ""
+        if check.kind == OUTDATED or (check.kind == SUPERSEDED and for_all in there):
+            return ()
+        with self._engine.connect() as reader:
+            if check.kind == GIVEN_UP:
+                return _moved_last(reader, check) or (for_all,)
+            if _is_awaited(reader, check):
+                raise _TooEarlyError("the promotion that superseded it has not ended yet")
+            moved = _moved_by(reader, check)
+        return (for_all,) if moved and check.scope == Scope.ALL.value and not there else moved
+
+    def _put_off(self, row: _Row, check: LateCheck, exc: PromotionError) -> None:
+        later = isinstance(exc, LATER)
+        if not later and row.attempts >= len(RETRY_SECONDS):
+            log.warning("check_run.not_written", head_sha=check.head_sha, error=str(exc))
+            self._drop(row)
+            return
+        pause = exc.retry_after if isinstance(exc, LATER) else RETRY_SECONDS[row.attempts]
+        values = {
+            "not_before": time.time() + pause,
+            "attempts": row.attempts + (not later),
+            "taken_by": None,
+        }
+        with self._engine.begin() as tx:
+            tx.execute(late_checks.update().where(row.same).values(values))
+
+    def _drop(self, row: _Row) -> None:
+        with self._engine.begin() as tx:
+            tx.execute(late_checks.delete().where(row.same))
+
+
+def _as_of_now(access: InstallationAccess, check: LateCheck, newest: str | None) -> CheckRun:
+    """Return what is true now of a promotion that ended a while ago.
+
+    A later push may have taken the Git folders to a commit that lacks this one. Raises
+    PromotionError where GitHub can't compare them, to be asked again.
+    """
+    run = check.check_run()
+    if newest in (None, check.head_sha) or not newest.strip("0"):
+        return run
+    ancestry = access.contains(newest, check.head_sha)
+    if ancestry is Ancestry.CONTAINS:
+        return run
+    if ancestry is not Ancestry.LACKS:
+        raise PromotionError(f"GitHub can't say whether {newest[:7]} contains {run.head_sha[:7]}")
+    push = Push(check.repository, check.ref, before=check.head_sha, after=newest)
+    title, summary = report.superseded(push, by=newest)
+    cancelled = Conclusion.CANCELLED.value
+    return replace(run, conclusion=cancelled, title=title, summary=summary)
+
+
+def _moved_by(reader: sa.Connection, check: LateCheck) -> list[str]:
+    """Return where the promotion that superseded a push, or the next that ended, had reports."""
+    of_ref = (reports.c.repository_id == check.repository_id, reports.c.ref == check.ref)
+    since = reports.c.seq >= (check.run or 0)
+    first = reader.execute(sa.select(sa.func.min(reports.c.seq)).where(*of_ref, since)).scalar()
+    return _workspaces_of(reader, *of_ref, reports.c.seq == first)
+
+
+def _moved_last(reader: sa.Connection, check: LateCheck) -> list[str]:
+    """Return where the ref's last promotion that had something to report had it."""
+    of_ref = (reports.c.repository_id == check.repository_id, reports.c.ref == check.ref)
+    last = reader.execute(sa.select(sa.func.max(reports.c.seq)).where(*of_ref)).scalar()
+    return _workspaces_of(reader, *of_ref, reports.c.seq == last)
+
+
+def _workspaces_of(reader: sa.Connection, *which: sa.ColumnElement[bool]) -> list[str]:
+    query = sa.select(reports.c.workspace).distinct().where(*which)
+    return list(reader.execute(query.order_by(reports.c.workspace)).scalars())
+
+
+def _is_awaited(reader: sa.Connection, check: LateCheck) -> bool:
+    """Say whether the promotion that supersedes a push has yet to end, and comes by itself."""
+    columns = (branches.c.newest, branches.c.promoted, branches.c.not_before)
+    row = reader.execute(sa.select(*columns).where(*_branch(check))).one_or_none()
+    if row is None or row.promoted >= (check.run or 0):
+        return False
+    return bool(row.newest > row.promoted and row.not_before < NEVER)
+
+
+def _branch(check: LateCheck) -> tuple[sa.ColumnElement[bool], ...]:
+    return (branches.c.repository_id == check.repository_id, branches.c.ref == check.ref)

@@ -1,0 +1,202 @@
+"""Read a Git folder back after its update, and judge where it is.
+
+Databricks updates a folder to the head of a branch, never to a commit, so the folder may be
+ahead of the push by the time it is read back. A read may also show an older state for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from promotion.ancestry import Ancestry, Compare
+from promotion.clock import Clock
+from promotion.databricks import WorkspaceObject
+from promotion.errors import ApiError, PromotionError
+from promotion.failures import in_words
+from promotion.git_folder import GitFolder
+from promotion.outcome import Conclusion, Outcome, ended
+from promotion.plan import Decision, Destination
+
+STALE_SECONDS = 10.0  # how long a read may lag behind a PATCH that succeeded
+PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds between two reads; then MOST_PAUSE
+MOST_PAUSE = 5.0
+
+
+class Readable(Protocol):
+    """The calls that reading a Git folder needs from Databricks."""
+
+    def get_git_folder(self, repo_id: int) -> GitFolder | None: ...
+    def get_status(self, path: str) -> WorkspaceObject | None: ...
+    def lists_git_folder(self, folder: GitFolder) -> bool: ...
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """One Git folder after its update."""
+
+    folders: Readable
+    clock: Clock
+    compare: Compare
+    plan: Callable[[GitFolder], Decision | None]
+    repository: str  # the pushed one's full name
+    before: GitFolder  # as it was read directly before the update
+    destination: Destination
+
+    def read(self, patience: float) -> Outcome | None:
+        """Read until the folder is where it should be; None where it is unchanged until the end.
+
+        What else it shows may be out of date, older even than before the update: it is believed
+        once it has been shown for as long as reads may lag, or twice at the end.
+        """
+        deadline = self.clock.time() + patience
+        shown, since, pauses = self.before, self.clock.time(), iter(PAUSES)
+        while True:
+            now = self.folders.get_git_folder(self.before.id)
+            if now is None:
+                gone = vanished(self.folders, self.before)
+                if gone.conclusion is Conclusion.SKIPPED or self.clock.time() >= deadline:
+                    return gone
+            elif (arrived := self._arrived(now)) is not None:
+                return arrived
+            else:
+                repeated = _state(now) == _state(shown)
+                if not repeated:
+                    shown, since = now, self.clock.time()
+                moved = _state(now) != _state(self.before)
+                if moved and self.clock.time() - since >= STALE_SECONDS:
+                    return self._judge(now)
+                late = self.clock.time() - deadline
+                if late >= STALE_SECONDS or (late >= 0 and repeated):
+                    return self._judge(now)
+            self.clock.sleep(next(pauses, MOST_PAUSE))
+
+    def unchanged(self) -> Outcome:
+        """Return what it means that the folder is where it was, though the update succeeded."""
+        head = self.before.head_commit_id
+        ancestry = self._compared(head) if head else Ancestry.LACKS
+        if ancestry is Ancestry.FOREIGN:
+            return foreign(self.before, self.before, self.repository)
+        if ancestry is Ancestry.UNKNOWN:
+            reason = f"still at {_short(head)}; whether that contains {self._commit} is not known"
+            step = f"look in the Git folder whether it has {self._commit}"
+            return ended(self.before, Conclusion.NEUTRAL, reason, step)
+        reason = f"Databricks reported success, but the Git folder is still at {_short(head)}"
+        step = "re-run; if it stays, pull in Databricks and look at what it says"
+        return ended(self.before, Conclusion.FAILURE, reason, step)
+
+    @property
+    def _commit(self) -> str:
+        return self.destination.commit[:7]
+
+    def _compared(self, head: str) -> Ancestry:
+        return self.compare(head, self.destination.commit)
+
+    def _arrived(self, now: GitFolder) -> Outcome | None:
+        """Return the success that one read shows; None where it shows none."""
+        if self._astray(now):
+            return None
+        head = now.head_commit_id
+        if head == self.destination.commit:
+            return self._ended(now, Conclusion.SUCCESS, f"at {_short(head)}")
+        # A tag may be lower than where the folder was: that contains it, and is not the tag.
+        if head is None or self.destination.tag is not None:
+            return None
+        if self._compared(head) is not Ancestry.CONTAINS:
+            return None
+        return self._contains(now)
+
+    def _contains(self, now: GitFolder) -> Outcome:
+        head = now.head_commit_id
+        if head == self.before.head_commit_id:
+            reason = f"already past {self._commit}: at {_short(head)}, which contains it"
+        else:
+            reason = f"at {_short(head)}, which is newer and contains {self._commit}"
+        return self._ended(now, Conclusion.SUCCESS, reason)
+
+    def _judge(self, now: GitFolder) -> Outcome | None:
+        """Return what it means that the folder is elsewhere, once that is sure."""
+        head, name = now.head_commit_id, self.destination.name
+        if self.plan(now) is None or now.branch not in (
+            self.before.branch,
+            self.destination.branch,
+        ):
+            return self._ended(now, Conclusion.SKIPPED, self._astray(now))
+        if head == self.before.head_commit_id:
+            return None
+        ancestry = self._compared(head) if head else Ancestry.LACKS
+        if ancestry is Ancestry.CONTAINS:
+            return self._contains(now)
+        if ancestry is Ancestry.FOREIGN:
+            return foreign(self.before, now, self.repository)
+        if ancestry is Ancestry.UNKNOWN:
+            reason = f"at {_short(head)}, the head of {name}"
+            reason += f"; whether that contains {self._commit} is not known"
+            return self._ended(now, Conclusion.NEUTRAL, reason)
+        reason = f"superseded: {name} was moved to {_short(head)}, which lacks {self._commit}"
+        return self._ended(now, Conclusion.CANCELLED, reason)
+
+    def _astray(self, now: GitFolder) -> str:
+        """Return why a read says nothing of the update: somebody made the folder another's."""
+        if self.plan(now) is None:
+            return "its URL was changed to another repository meanwhile"
+        if now.branch != self.destination.branch:
+            return f"somebody checked out {now.branch or 'a tag'} meanwhile"
+        return ""
+
+    def _ended(self, now: GitFolder, conclusion: Conclusion, reason: str) -> Outcome:
+        return ended(self.before, conclusion, reason, after=now.head_commit_id)
+
+
+def foreign(before: GitFolder, now: GitFolder, repository: str) -> Outcome:
+    """Return the failure of a folder whose commit the pushed repository does not know."""
+    at = f"the Git folder is at {_short(now.head_commit_id)}, which {repository} does not know"
+    if now.head_commit_id == before.head_commit_id:
+        reason = f"{at}: it holds commits that were not pushed, or its URL leads elsewhere now"
+        step = "push or remove its commits, or correct its URL"
+    else:
+        reason = f"{at}: its URL leads elsewhere now"
+        step = "correct the Git folder's URL, or make it again, then re-run"
+    return ended(before, Conclusion.FAILURE, reason, step, after=now.head_commit_id)
+
+
+def vanished(folders: Readable, known: GitFolder) -> Outcome:
+    """Return the outcome of a folder that Databricks says is no more, after a second look.
+
+    What could not be seen is not gone: that is a failure.
+    """
+    says = "Databricks says that the Git folder does not exist"
+    try:
+        there = _stands_at(folders, known)
+    except PromotionError as exc:
+        reason, next_step = in_words(exc)
+        reason = f"{says}, and its path could not be looked at: {reason}"
+        return ended(known, Conclusion.FAILURE, reason, next_step)
+    if there is None or (there.id != known.id and not there.git_folder):
+        return ended(known, Conclusion.SKIPPED, "it is gone")
+    if there.id == known.id:
+        reason = f"{says}, and still shows it at {known.path}"
+        return ended(known, Conclusion.FAILURE, reason, "re-run in some minutes")
+    reason = "it was deleted; another Git folder stands at its path, and is left alone until known"
+    return ended(known, Conclusion.SKIPPED, reason)
+
+
+def _stands_at(folders: Readable, known: GitFolder) -> WorkspaceObject | None:
+    """Look at the folder's path; where that may not be read, in the list that showed it."""
+    try:
+        return folders.get_status(known.path)
+    except ApiError as exc:
+        if exc.status != 403 or known.git_cli_enabled or not known.manageable:
+            raise
+        if folders.lists_git_folder(known):
+            return WorkspaceObject(known.id, known.path, "REPO", git_folder=True)
+        return None
+
+
+def _state(folder: GitFolder) -> tuple[str | None, str | None, str | None]:
+    return folder.url, folder.branch, folder.head_commit_id
+
+
+def _short(commit: str | None) -> str:
+    return commit[:7] if commit else "no commit"
