@@ -232,16 +232,17 @@ def _as_of_now(access: InstallationAccess, check: LateCheck, newest: str | None)
 def _moved_by(reader: sa.Connection, check: LateCheck) -> list[str]:
     """Return where the promotion that superseded a push, or the next that ended, had reports."""
     of_ref = (reports.c.repository_id == check.repository_id, reports.c.ref == check.ref)
-    since = reports.c.seq >= (check.run or 0)
-    first = reader.execute(sa.select(sa.func.min(reports.c.seq)).where(*of_ref, since)).scalar()
-    return _workspaces_of(reader, *of_ref, reports.c.seq == first)
+    since = (*of_ref, reports.c.seq >= (check.run or 0))
+    query = sa.select(reports.c.after).where(*since).order_by(reports.c.seq).limit(1)
+    # By the commit: while a promotion is repeated, its reports are replaced one after the other.
+    return _workspaces_of(reader, *since, reports.c.after == query.scalar_subquery())
 
 
 def _moved_last(reader: sa.Connection, check: LateCheck) -> list[str]:
     """Return where the ref's last promotion that had something to report had it."""
     of_ref = (reports.c.repository_id == check.repository_id, reports.c.ref == check.ref)
-    last = reader.execute(sa.select(sa.func.max(reports.c.seq)).where(*of_ref)).scalar()
-    return _workspaces_of(reader, *of_ref, reports.c.seq == last)
+    query = sa.select(reports.c.after).where(*of_ref).order_by(reports.c.seq.desc()).limit(1)
+    return _workspaces_of(reader, *of_ref, reports.c.after == query.scalar_subquery())
 
 
 def _workspaces_of(reader: sa.Connection, *which: sa.ColumnElement[bool]) -> list[str]:

@@ -283,6 +283,19 @@ def test_a_push_that_was_superseded_waits_for_the_end_of_the_promotion(tables):
     assert reports.shown == [(("dev", "prod"), "Superseded by 0000000", False)]
 
 
+def test_while_a_promotion_is_repeated_its_reports_are_all_of_them(tables):
+    with tables.begin() as tx:
+        a_branch(tx, newest=6, promoted=5)
+        a_report(tx, "prod", seq=5)
+        a_report(tx, "dev", seq=6)  # replaced already
+        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+    writer, reports = a_writer(tables)
+
+    writer.write_all()
+
+    assert reports.shown == [(("dev", "prod"), "Superseded by 0000000", False)]
+
+
 def test_where_the_promotion_that_superseded_a_push_moved_nothing_nothing_is_written(tables):
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)

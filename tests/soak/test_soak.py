@@ -28,7 +28,7 @@ SHORT = Size(
     kill_seconds=2,
     quiet_pushes=10,
     settle_seconds=60,
-    keep_seconds=15,
+    keep_seconds=30,
     keep_payloads_seconds=5,
 )
 LONG = Size(
