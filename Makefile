@@ -36,7 +36,7 @@ types: $(VENV)/dev.installed
 
 # In a random order, which can be repeated: make unit SEED=77
 unit: $(VENV)/dev.installed
-	$(BIN)/pytest -n 3 $(if $(SEED),-p randomly --randomly-seed $(SEED))
+	$(BIN)/pytest -n 6 --dist worksteal $(if $(SEED),-p randomly --randomly-seed $(SEED))
 
 slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, databases that die.
 	$(BIN)/pytest -n 2 -m slow

@@ -29,9 +29,6 @@ SOME = {
     ("databricks", "empty 200"),
     ("databricks", "429 wait"),
     ("databricks", "404"),
-    ("databricks", "403 html"),
-    ("databricks", "hang"),
-    ("github", "404"),
 }
 A_YEAR = "31536000"
 PUSHES = {kind: WITHOUT_TAGS[kind] for kind in BY_DEVELOPERS if kind in WITHOUT_TAGS}

@@ -145,6 +145,7 @@ def test_what_github_confirms_stops_the_promotion_and_is_noted(sandbox, service)
     assert checks(sandbox, sha) == {}
 
 
+@pytest.mark.slow
 def test_while_github_can_not_be_asked_nothing_stops(sandbox, service):
     sha = failed_once(sandbox, service)
     away = sandbox.github_faults.add(path="*/installation", status=503, times=None)
@@ -177,6 +178,7 @@ def test_a_repository_is_forgotten_once_github_confirms_that_it_is_gone(sandbox,
     wait_until(lambda: rows(service, kept) == [(0, 0)], what="nothing to be kept")
 
 
+@pytest.mark.slow
 def test_what_failed_while_a_repository_was_away_is_promoted_when_it_comes_back(sandbox, service):
     github, installation = sandbox.github, sandbox.installation_id
     github.remove_repository_from_installation(installation, world.MAIN)

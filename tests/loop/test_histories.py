@@ -133,6 +133,7 @@ def test_a_push_that_was_undone_and_is_replayed_under_an_invented_guid_moves_not
     assert_ends_at(sandbox, service, a, b)
 
 
+@pytest.mark.slow
 def test_a_push_that_was_undone_before_it_was_told_is_superseded_by_the_head(sandbox, service):
     a, b, there, back = there_and_back(sandbox, service)
 
@@ -144,6 +145,7 @@ def test_a_push_that_was_undone_before_it_was_told_is_superseded_by_the_head(san
     assert_ends_at(sandbox, service, a, b)
 
 
+@pytest.mark.slow
 def test_a_rerun_of_the_commit_that_is_the_head_again_promotes_it(sandbox, service):
     a, b, there, _lost = there_and_back(sandbox, service)
     post(sandbox, service, there)
@@ -178,6 +180,7 @@ def lag(sandbox, sha, *, times=None):
     return sandbox.github_faults.add(path=HEAD_OF_MAIN, status=200, body=found, times=times)
 
 
+@pytest.mark.slow
 def test_what_github_showed_too_late_is_mended_by_a_comparison(sandbox):
     with running_service(sandbox, **NEVER) as service:
         a, b, there, _lost = there_and_back(sandbox, service)
@@ -196,6 +199,7 @@ def test_what_github_showed_too_late_is_mended_by_a_comparison(sandbox):
     assert conclusions(checks(sandbox, a)) == {"success"}
 
 
+@pytest.mark.slow
 def test_a_branch_that_was_deleted_before_its_push_was_told_moves_nothing(sandbox, service):
     before = sandbox.github.head(world.MAIN, "main")
     post(sandbox, service, push_payload(sandbox, ZERO_SHA, before))

@@ -118,6 +118,7 @@ def test_a_workspace_that_can_not_be_read_is_a_failure_from_the_first_push_on(sa
     assert ended == dict.fromkeys(UNREADABLE, told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [NO_TOKEN, {"status": 404, "body": PROXY}])
 def test_the_git_folders_of_a_workspace_that_can_not_be_read_stay_known(sandbox, answer):
     prod = sandbox.workspace("prod")
@@ -162,6 +163,7 @@ def test_directories_that_can_not_be_listed_keep_no_other_folder_from_moving(san
     assert all(f"/Shared/dumps-{number}" in run.summary for number in range(len(LISTINGS)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", LISTINGS[2:])
 def test_a_git_folder_known_beneath_a_directory_that_can_not_be_listed_still_moves(sandbox, answer):
     dev, repository = sandbox.workspace("dev"), sandbox.github.repository(world.MAIN)
@@ -210,7 +212,7 @@ def git_promote(sandbox, developer, *arguments):
     return ran.returncode, ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("remembered", [False, True])
+@pytest.mark.parametrize("remembered", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_git_promote_fails_where_the_workspace_can_not_be_read(sandbox, tmp_path, remembered):
     dev, developer = sandbox.workspace("dev"), Developer(sandbox, tmp_path / "clone")
     sandbox.github.hook_url = None

@@ -144,6 +144,7 @@ def test_where_github_can_not_say_whose_a_name_is_the_push_waits(sandbox, servic
     assert {run.conclusion for run in completed(sandbox, sha).values()} == {"success"}
 
 
+@pytest.mark.slow
 def test_a_rerun_under_a_name_that_another_repository_has_got_moves_nothing_of_it(sandbox):
     """Both are the same organization's: no event told that the first one was renamed."""
     github = sandbox.github

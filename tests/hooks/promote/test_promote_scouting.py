@@ -171,7 +171,7 @@ def test_of_a_workspace_that_hangs_only_one_folder_is_waited_for_before_the_othe
     assert [each.folder.path for each in outcomes] == paths[:1]
 
 
-@pytest.mark.parametrize("status", ["hang", "reset"])
+@pytest.mark.parametrize("status", ["hang", pytest.param("reset", marks=pytest.mark.slow)])
 def test_git_promote_sends_an_update_whose_answer_does_not_come_once(
     repository, service_principal, git_promote, faults, impatient, monkeypatch, status
 ):

@@ -222,7 +222,7 @@ def test_ssh_itself_is_asked_with_the_options_that_git_gives_it(machine):
         pytest.param("exit 255", id="an error"),
         pytest.param('shift; echo "hostname ${1#*@}"', id="no alias"),
         pytest.param("printf 'hostname git hub\\n'", id="nonsense"),
-        pytest.param("sleep 60", id="no answer"),
+        pytest.param("sleep 60", id="no answer", marks=pytest.mark.slow),
     ],
 )
 def test_an_alias_that_ssh_does_not_know_is_named_and_not_done(machine, script):
