@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start many processes, which would compile the same modules again and again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint types unit slow crash soak fuzz mutants coverage bench clean
 
@@ -36,7 +38,7 @@ types: $(VENV)/dev.installed
 
 # In a random order, which can be repeated: make unit SEED=77
 unit: $(VENV)/dev.installed
-	$(BIN)/pytest -n 6 --dist worksteal $(if $(SEED),-p randomly --randomly-seed $(SEED))
+	$(BIN)/pytest -n 5 --dist worksteal $(if $(SEED),-p randomly --randomly-seed $(SEED))
 
 slow: $(VENV)/dev.installed ## The longer tests: bursts, pre-commit and prek, databases that die.
 	$(BIN)/pytest -n 2 -m slow

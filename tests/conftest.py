@@ -29,6 +29,12 @@ def no_secret_is_left_behind(tmp_path_factory):
         pytest.fail("secrets where none may be:\n" + "\n".join(map(str, found)), pytrace=False)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest: nobody is to wait for it alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 @pytest.fixture
 def say(request):
     """Return a function that notes a measurement; all are shown at the end, passed or not."""

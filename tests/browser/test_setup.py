@@ -78,6 +78,7 @@ def install(page):
     opened.value.get_by_role("heading", name="is installed on").wait_for()
 
 
+@pytest.mark.slow
 def test_from_nothing_to_the_first_check_run(sandbox, start, page, tmp_path):
     setup = start(*workspace_options(sandbox, tmp_path))
 

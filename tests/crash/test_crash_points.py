@@ -22,12 +22,18 @@ def scenario(sandbox, tmp_path, database):
     return Scenario(sandbox, tmp_path / "clone", **database)
 
 
+CALL, COMMIT = Point("call", 61, "after"), Point("commit", 33, "before")
+
+
 @pytest.mark.parametrize(
-    "point",
+    ("database", "point"),
     [
-        pytest.param(Point("call", 61, "after"), id="call"),
-        pytest.param(Point("commit", 33, "before"), id="commit"),
+        pytest.param("sqlite", CALL, id="sqlite-call"),
+        pytest.param("sqlite", COMMIT, id="sqlite-commit", marks=pytest.mark.slow),
+        pytest.param("postgresql", CALL, id="postgresql-call", marks=pytest.mark.slow),
+        pytest.param("postgresql", COMMIT, id="postgresql-commit"),
     ],
+    indirect=["database"],
 )
 def test_a_death_loses_nothing_and_tells_nothing_untrue(scenario, point):
     assert scenario.killed_at(point)

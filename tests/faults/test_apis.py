@@ -25,9 +25,6 @@ PATIENCE |= {("databricks", "429 wait 120"): 100.0}  # where nobody waits for mo
 PATIENCE |= {("entra", "429 wait 120"): 200.0}
 SOME = {
     ("git", "html"),
-    ("entra", "html 200"),
-    ("databricks", "empty 200"),
-    ("databricks", "429 wait"),
     ("databricks", "404"),
 }
 A_YEAR = "31536000"

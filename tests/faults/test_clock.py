@@ -90,7 +90,7 @@ def a_run_with_tokens_of_before(scene):
     "seconds",
     [
         pytest.param(HOUR, id="forward", marks=pytest.mark.slow),
-        pytest.param(-HOUR, id="back"),
+        pytest.param(-HOUR, id="back", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_what_ends_soon_is_ended_before_the_service_ends(scene):
 @pytest.mark.parametrize(
     ("signals", "most"),
     [
-        pytest.param((TERM, TERM), SECONDS, id="twice SIGTERM"),
+        pytest.param((TERM, TERM), SECONDS, id="twice SIGTERM", marks=pytest.mark.slow),
         pytest.param((INT,), SECONDS, id="Ctrl-C", marks=pytest.mark.slow),
         pytest.param((INT, INT), 3.0, id="Ctrl-C, and again", marks=pytest.mark.slow),
         pytest.param((TERM, INT), 3.0, id="SIGTERM, then Ctrl-C", marks=pytest.mark.slow),

@@ -33,7 +33,9 @@ def refused_and_found(scene, developer, trouble):
     return seconds
 
 
-@pytest.mark.parametrize("trouble", [full_disk, locked_database])
+@pytest.mark.parametrize(
+    "trouble", [full_disk, pytest.param(locked_database, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     "busy",
     [pytest.param(False, id="idle", marks=pytest.mark.slow), pytest.param(True, id="in a run")],

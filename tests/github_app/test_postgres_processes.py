@@ -105,6 +105,7 @@ def test_a_worker_that_ends_in_order_leaves_nothing_to_wait_for(cluster, push):
     assert len(cluster.lines("started", commit)) == 1
 
 
+@pytest.mark.slow
 def test_workers_whose_sessions_are_all_ended_go_on(cluster, push):
     commit, _ = push("cut-off")
     wait_until(lambda: cluster.worker_of(commit), seconds=SECONDS)

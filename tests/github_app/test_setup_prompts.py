@@ -191,6 +191,7 @@ def test_who_stops_while_nobody_has_registered_yet_leaves_nothing_behind(sandbox
     assert files(here) == []
 
 
+@pytest.mark.slow
 def test_who_stops_while_the_key_is_on_its_way_has_every_file_whole(
     sandbox, sit_down, browser, here
 ):
@@ -221,6 +222,7 @@ def test_who_stops_while_the_key_is_on_its_way_has_every_file_whole(
     assert load_settings(here / "brickpush.toml", {}).github.app_id == sandbox.github.apps[-1].id
 
 
+@pytest.mark.slow
 def test_who_stops_before_the_installation_has_every_file_whole(sandbox, sit_down, browser, here):
     terminal = sit_down()
     answer(terminal, REGISTERING, sandbox)

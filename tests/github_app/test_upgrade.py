@@ -190,6 +190,7 @@ def test_a_release_that_finds_tables_of_a_newer_one_says_so_and_does_not_start(
     assert str(found) == "9999"
 
 
+@pytest.mark.slow
 @both_backends
 def test_processes_that_start_at_once_on_an_empty_database_migrate_it_once(
     empty_url, engine, backend
@@ -217,6 +218,7 @@ def test_processes_that_start_at_once_on_an_empty_database_migrate_it_once(
         assert versions.scalars().all() == [REVISIONS[-1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_of_two_processes_on_one_file_the_second_says_who_has_it(scene, empty_url):
     scene.start(BRICKPUSH_DATABASE_URL=empty_url)

@@ -100,6 +100,7 @@ def test_an_uninstalled_app_promotes_nothing_any_more_and_says_so(sandbox, servi
     assert checks(sandbox, sha) == {}
 
 
+@pytest.mark.slow
 def test_all_checks_of_a_commit_are_run_again_by_their_suite(sandbox, service, tmp_path):
     developer = Developer(sandbox, tmp_path / "clone")
     sha = developer.commit()

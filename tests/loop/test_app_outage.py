@@ -69,9 +69,10 @@ def pushed_over_three_days(push):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ran_before",
-    [pytest.param(False, marks=pytest.mark.slow), True],
+    [False, True],
     ids=["never ran", "read the log before"],
 )
 def test_after_three_days_every_folder_is_at_its_head_and_each_newest_commit_says_how(

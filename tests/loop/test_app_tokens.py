@@ -107,6 +107,7 @@ def test_an_app_that_was_installed_anew_is_found_again(sandbox, service):
     assert "github.found_again" in service.log.read_text()
 
 
+@pytest.mark.slow
 def test_no_delivery_is_refused_while_the_webhook_secret_is_rotated(sandbox, service):
     github, old = sandbox.github, sandbox.github.webhook_secret
 

@@ -177,6 +177,7 @@ def test_a_discard_rule_still_deletes_the_edits_that_are_in_the_way(sandbox, dev
             lambda dev: dev.move_git_folder(ADA, "/Shared/frozen/etl"),
             "was moved from",
             id="moved under another rule",
+            marks=pytest.mark.slow,
         ),
     ],
 )

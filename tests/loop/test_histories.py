@@ -105,6 +105,7 @@ def test_a_revert_whose_deliveries_were_swapped_ends_at_the_head(sandbox, servic
     assert_ends_at(sandbox, service, a, b)
 
 
+@pytest.mark.slow
 def test_a_revert_within_one_second_whose_deliveries_were_swapped_ends_at_the_head(
     sandbox, service
 ):

@@ -20,7 +20,7 @@ from witness import Witness
 from sandbox import world
 from sandbox.sandbox import Options, Sandbox, open_sandbox
 
-FEW, MANY = 4, 60  # histories
+FEW, MANY = 3, 60  # histories
 SETTLE_SECONDS = 45.0
 ANYHOW = settings(
     # A failure is not made smaller: each try takes seconds, and none is quite like the last.
@@ -102,6 +102,7 @@ def machine_on(stage):
     return Histories
 
 
+@pytest.mark.first
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize(
     ("histories", "steps", "derandomize"),

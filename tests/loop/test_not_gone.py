@@ -212,7 +212,8 @@ def git_promote(sandbox, developer, *arguments):
     return ran.returncode, ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("remembered", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("remembered", [False, True])
 def test_git_promote_fails_where_the_workspace_can_not_be_read(sandbox, tmp_path, remembered):
     dev, developer = sandbox.workspace("dev"), Developer(sandbox, tmp_path / "clone")
     sandbox.github.hook_url = None

@@ -114,7 +114,7 @@ def test_a_worker_answers_probes_and_takes_no_webhooks(start):
     assert (worker.stop(), web.stop()) == (0, 0)
 
 
-@pytest.mark.parametrize("role", ["web", "worker"])
+@pytest.mark.parametrize("role", [pytest.param("web", marks=pytest.mark.slow), "worker"])
 def test_on_sqlite_the_roles_are_not_apart(sandbox, role):
     ran = subprocess.run(
         (

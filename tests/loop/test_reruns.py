@@ -138,7 +138,7 @@ def test_a_rerun_of_a_branch_that_is_elsewhere_names_its_newest(sandbox, service
 
     wait_until(
         lambda: any(
-            run.title == f"Superseded by {sha[:7]}" for run in checks(sandbox, both).values()
+            run.title == f"Superseded by {sha[:7]}" for run in checks(sandbox, both, DEV).values()
         ),
         what="the answer on the check",
     )

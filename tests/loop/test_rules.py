@@ -94,6 +94,7 @@ def test_rules_leave_alone_discard_and_follow_tags(sandbox, developer):
     assert "- /Repos/Production/etl: follows the tags v\\* by rule 2 of dev" in run.summary
 
 
+@pytest.mark.slow
 def test_plan_says_what_would_move_and_touches_nothing(sandbox, developer):
     developer.git("checkout", "-q", "-b", "planned")
     developer.commit("planned.txt")
@@ -116,6 +117,7 @@ def test_plan_says_what_would_move_and_touches_nothing(sandbox, developer):
     assert "octo-org/etl has no branch 'no-such' on GitHub: push it first" in missing
 
 
+@pytest.mark.slow
 def test_git_folders_are_listed_made_and_removed(sandbox):
     made = brickpush(
         sandbox,

@@ -130,6 +130,7 @@ def test_a_comparison_goes_by_no_name_that_leads_to_a_stranger(sandbox, bobs):
     assert sandbox.github.repository(NEW).id not in marked
 
 
+@pytest.mark.slow
 def test_where_github_can_not_say_whose_a_name_is_the_push_waits(sandbox, service, bobs):
     transfer(sandbox, service)
     away = sandbox.github_faults.add(path=f"*/repos/{OLD}", status=503, times=None)

@@ -128,6 +128,7 @@ def woken(sandbox, database, frozen):
     return ended, records(database), changes(sandbox)
 
 
+@pytest.mark.slow
 def test_a_worker_that_wakes_before_an_update_sends_nothing_that_changes_anything(
     sandbox, start, database
 ):

@@ -46,6 +46,7 @@ def test_the_first_test_that_fails_has_noticed_it(copy):
     assert verdict(copy, "if a > b  ->  if True").by == NAMES[0]
 
 
+@pytest.mark.slow
 def test_a_test_notices_in_another_process_too(copy):
     assert verdict(copy, "if a > b  ->  if False").by == NAMES[1]
 

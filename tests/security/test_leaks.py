@@ -79,6 +79,7 @@ def test_a_run_of_tests_that_leaves_a_token_behind_fails(tmp_path):
     assert "1 passed, 1 error" in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_leak_is_found_wherever_a_sandbox_was_made_and_whatever_was_written(tmp_path):
     """Each planted secret is in another place: a fixture that yields no sandbox, a `with`, ..."""
     ran = run_of((Path(__file__).with_name("planted_leaks.py")).read_text(), tmp_path)
@@ -104,7 +105,7 @@ def run_of(test, directory, *options):
     path = directory / "test_it.py"
     path.write_text(test)
     (directory / "conftest.py").write_text((TESTS / "conftest.py").read_text())
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options)
+    command = (sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options)
     places = ("--import-mode=importlib", "--basetemp", str(directory / "base"), str(path))
     paths = ("-o", f"pythonpath={TESTS} {TESTS.parent}", "--rootdir", str(directory))
     try:

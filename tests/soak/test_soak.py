@@ -71,6 +71,7 @@ def supervisor(sandbox, load):
     supervisor.close()
 
 
+@pytest.mark.first
 @pytest.mark.parametrize(
     "load",
     [

@@ -119,7 +119,10 @@ def test_a_file_that_is_none_is_refused_by_its_line_and_not_quoted(home, content
         "{secret}\n[DEFAULT]\nhost={host}\n",
     ],
 )
-@pytest.mark.parametrize("secret", [TOKEN, SECRET], ids=["token", "secret"])
+@pytest.mark.parametrize(
+    "secret",
+    [pytest.param(TOKEN, id="token"), pytest.param(SECRET, id="secret", marks=pytest.mark.slow)],
+)
 def test_a_broken_profile_shows_no_secret_and_asks_for_no_name(
     home, git_promote, program, tmp_path, monkeypatch, form, secret
 ):

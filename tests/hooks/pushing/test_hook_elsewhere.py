@@ -220,8 +220,8 @@ def test_ssh_itself_is_asked_with_the_options_that_git_gives_it(machine):
     "script",
     [
         pytest.param("exit 255", id="an error"),
-        pytest.param('shift; echo "hostname ${1#*@}"', id="no alias"),
-        pytest.param("printf 'hostname git hub\\n'", id="nonsense"),
+        pytest.param('shift; echo "hostname ${1#*@}"', id="no alias", marks=pytest.mark.slow),
+        pytest.param("printf 'hostname git hub\\n'", id="nonsense", marks=pytest.mark.slow),
         pytest.param("sleep 60", id="no answer", marks=pytest.mark.slow),
     ],
 )
