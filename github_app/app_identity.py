@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import functools
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,7 @@ from hashlib import sha256
 import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -99,7 +101,7 @@ def rsa_key(text: str) -> RSAPrivateKey:
     Made once: parsing costs 150 times what signing does.
     """
     try:
-        key = load_pem_private_key(_pem(text), password=None)
+        key = _parsed(_pem(text))
     except (ValueError, TypeError):
         raise ConfigError(
             "github.private_key is no PEM private key: download a new one from the App's page"
@@ -107,6 +109,11 @@ def rsa_key(text: str) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         raise ConfigError("github.private_key is not an RSA key: use the one GitHub gave you")
     return key
+
+
+@functools.lru_cache(maxsize=4)  # a command builds several clients of one App
+def _parsed(pem: bytes) -> PrivateKeyTypes:
+    return load_pem_private_key(pem, password=None)
 
 
 def _pem(text: str) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forked import Forked, Point
+from migrated import sqlite_with_tables
 
 DEADLINE = 60.0  # seconds until a wait is a failure
 MOVED_CLOCK = Path(__file__).with_name("moved_clock.py")
@@ -116,7 +117,13 @@ def _started(arguments: Sequence[str], *, cwd: Path, log: Path, environ) -> subp
 
 @contextlib.contextmanager
 def running_service(sandbox, **options):
-    """Run the service against *sandbox*, and send GitHub's webhooks to it."""
+    """Run the service against *sandbox*, and send GitHub's webhooks to it.
+
+    Its tables are there already: that a start makes them is shown where that is what is tested.
+    """
+    tables = sandbox.directory / "brickpush.sqlite"
+    if "BRICKPUSH_DATABASE_URL" not in options and not tables.exists():
+        sqlite_with_tables(tables)
     service = Service(sandbox.config_path, sandbox.directory / "service.log", **options)
     sandbox.github.hook_url = service.hook
     try:

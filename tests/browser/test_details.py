@@ -7,6 +7,7 @@ import contextlib
 import pytest
 from builders import a_decision, a_folder
 from details_pages import Pages, a_report, an_outcome
+from migrated import sqlite_with_tables
 
 from github_app import database
 from promotion.discovery import BlindSpot
@@ -17,8 +18,7 @@ LONG = "/Users/ada.lovelace@octo.example/" + "a-directory-with-a-long-name/" * 4
 
 @pytest.fixture
 def link(tmp_path):
-    url = f"sqlite:///{tmp_path}/brickpush.sqlite"
-    database.migrate(url)
+    url = sqlite_with_tables(tmp_path / "brickpush.sqlite")
     pages = Pages(database.open_engine(url))
     told = a_report(
         an_outcome(),

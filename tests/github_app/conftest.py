@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from lone_github import app, clock, faults, github, open_app  # noqa: F401 - fixtures
+from migrated import sqlite_with_tables
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 
 from github_app import database
@@ -89,9 +90,7 @@ def database_url(tmp_path, backend, request):
     """An empty database with all its tables."""
     if backend == "postgresql":
         return request.getfixturevalue("postgres_url")
-    url = f"sqlite:///{tmp_path}/brickpush.sqlite"
-    database.migrate(url)
-    return url
+    return sqlite_with_tables(tmp_path / "brickpush.sqlite")
 
 
 @pytest.fixture

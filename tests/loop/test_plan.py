@@ -8,6 +8,7 @@ import json
 import pytest
 import sqlalchemy as sa
 from app_world import fill
+from migrated import sqlite_with_tables
 
 from github_app import database, names, planning
 from github_app.__main__ import main
@@ -47,8 +48,7 @@ def service_knows(sandbox):
     """Return a function that makes the service's database, and notes names in it."""
 
     def note(**ids):
-        url = f"sqlite:///{sandbox.directory}/brickpush.sqlite"
-        database.migrate(url)
+        url = sqlite_with_tables(sandbox.directory / "brickpush.sqlite")
         engine = database.open_engine(url)
         with engine.begin() as tx:
             for name, number in ids.items():

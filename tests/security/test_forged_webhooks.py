@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from migrated import sqlite_with_tables
 from security.webhook_service import a_body, headers_of, signature
 
-from github_app import branches, database
+from github_app import branches
 from github_app.intake import Intake
 from github_app.metrics import Metrics
 from github_app.webhook import Delivery, parse_push
@@ -52,8 +53,7 @@ def test_an_answer_repeats_nothing_of_a_forged_request(service):
 
 @pytest.fixture
 def intake(tmp_path):
-    url = f"sqlite:///{tmp_path}/brickpush.sqlite"
-    database.migrate(url)
+    url = sqlite_with_tables(tmp_path / "brickpush.sqlite")
     intake = Intake(url, metrics=Metrics())
     intake.start()
     yield intake

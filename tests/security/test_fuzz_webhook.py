@@ -12,10 +12,10 @@ import string
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from migrated import sqlite_with_tables
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from security.webhook_service import PATH, ListIntake, a_payload, an_app, headers_of, signature
 
-from github_app import database
 from github_app.intake import Intake
 from github_app.metrics import Metrics
 
@@ -156,8 +156,7 @@ def keep(request, loop, tmp_path):
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_url")
     else:
-        url = f"sqlite:///{tmp_path}/brickpush.sqlite"
-        database.migrate(url)
+        url = sqlite_with_tables(tmp_path / "brickpush.sqlite")
     intake = Intake(url, metrics=Metrics())
     intake.start()
     yield sender(an_app(intake), loop)

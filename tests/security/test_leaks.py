@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -105,12 +106,17 @@ def run_of(test, directory, *options):
     path = directory / "test_it.py"
     path.write_text(test)
     (directory / "conftest.py").write_text((TESTS / "conftest.py").read_text())
-    command = (sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", *options)
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options)
     places = ("--import-mode=importlib", "--basetemp", str(directory / "base"), str(path))
     paths = ("-o", f"pythonpath={TESTS} {TESTS.parent}", "--rootdir", str(directory))
     try:
         return subprocess.run(
-            (*command, *paths, *places), cwd=directory, capture_output=True, text=True, check=False
+            (*command, *paths, *places),
+            cwd=directory,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # or it leaves the token behind
+            capture_output=True,
+            text=True,
+            check=False,
         )
     finally:
         shutil.rmtree(directory / "base", ignore_errors=True)
