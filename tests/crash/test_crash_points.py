@@ -30,8 +30,8 @@ CALL, COMMIT = Point("call", 61, "after"), Point("commit", 33, "before")
     [
         pytest.param("sqlite", CALL, id="sqlite-call"),
         pytest.param("sqlite", COMMIT, id="sqlite-commit", marks=pytest.mark.slow),
-        pytest.param("postgresql", CALL, id="postgresql-call", marks=pytest.mark.slow),
-        pytest.param("postgresql", COMMIT, id="postgresql-commit"),
+        pytest.param("postgresql", CALL, id="postgresql-call"),
+        pytest.param("postgresql", COMMIT, id="postgresql-commit", marks=pytest.mark.slow),
     ],
     indirect=["database"],
 )

@@ -23,10 +23,7 @@ PATIENCE = {
 }
 PATIENCE |= {("databricks", "429 wait 120"): 100.0}  # where nobody waits for more than a minute
 PATIENCE |= {("entra", "429 wait 120"): 200.0}
-SOME = {
-    ("git", "html"),
-    ("databricks", "404"),
-}
+SOME = {("git", "html")}
 A_YEAR = "31536000"
 PUSHES = {kind: WITHOUT_TAGS[kind] for kind in BY_DEVELOPERS if kind in WITHOUT_TAGS}
 

@@ -151,6 +151,7 @@ def serve(scene, url, *more):
     )
 
 
+@pytest.mark.slow
 @both_backends
 @pytest.mark.parametrize(
     ("whose", "told"),

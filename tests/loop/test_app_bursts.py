@@ -69,6 +69,7 @@ def patches(sandbox, name):
     )
 
 
+@pytest.mark.slow
 def test_a_quick_series_of_pushes_ends_at_the_newest_and_tells_each_commit(sandbox, service):
     chain = commits(sandbox, 50)
     bodies = pushes(sandbox, chain)

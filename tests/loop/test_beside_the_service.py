@@ -186,6 +186,7 @@ def test_a_git_folder_is_added_when_the_promotion_has_ended(sandbox, other, envi
     assert {path for path in found if "team" in path} == {"/Shared/team/etl"}
 
 
+@pytest.mark.slow
 def test_while_a_command_has_the_slot_the_services_promotions_wait(sandbox, other, environ, start):
     dev = sandbox.workspace("dev")
     late = dev.faults.add(method="POST", path="/api/2.0/repos", status="late", seconds=2.0)

@@ -105,7 +105,7 @@ def test_a_file_that_is_none_is_refused_by_its_line_and_not_quoted(home, content
 @pytest.mark.parametrize(
     "form",
     [
-        "[DEFAULT]\nhost={host}\n  token={secret}\n",
+        pytest.param("[DEFAULT]\nhost={host}\n  token={secret}\n", marks=pytest.mark.slow),
         "[DEFAULT]\nhost={host} token={secret}\n",
         "[DEFAULT]\nhost={host}={secret}\n",
         "[DEFAULT]\nhost={secret}\n",
