@@ -70,6 +70,7 @@ def test_every_change_of_a_query_is_another():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", product())
 def test_every_change_of_the_product_is_python_and_has_a_key_of_its_own(path):
     source = (ROOT / path).read_text(encoding="utf-8")
