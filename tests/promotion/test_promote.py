@@ -182,6 +182,15 @@ def test_a_refused_credential_is_renewed_once():
     assert ends(folders, access=StoredAccess(renewals=1)) == (Conclusion.SUCCESS, "at 2222222")
 
 
+def test_the_credential_is_made_sure_of_before_each_update():
+    folders, access, sent = InMemoryFolders(a_folder()), StoredAccess(renewals=1), []
+    folders.errors = [EXPIRED]
+    access.ensure = lambda _folder: sent.append(len(folders.updates))
+
+    assert ends(folders, access=access) == (Conclusion.SUCCESS, "at 2222222")
+    assert sent == [0, 1]
+
+
 def test_a_refused_credential_that_is_not_ours_is_reported():
     folders = InMemoryFolders(a_folder())
     folders.errors = [EXPIRED]
