@@ -277,7 +277,7 @@ def test_a_newer_schema_of_ours_is_refused(database_url, tables):
 
 
 def test_a_database_that_is_away_is_said_in_one_line(postgres):
-    url = postgres.url("brickpush").replace(f":{postgres.port}/", ":9/")
+    url = postgres.url("brickpush").replace(f"127.0.0.1:{postgres.port}", NOBODY)
 
     with pytest.raises(database.DatabaseAwayError, match="can't be used: connection"):
         database.migrate(url)

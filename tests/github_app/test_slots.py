@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from nobody import NOBODY
 
 from github_app.lease import OnlyWorker
 from github_app.row_lease import RowLease
@@ -209,7 +210,7 @@ def test_a_database_that_is_not_there_or_has_no_tables_has_no_service(postgres):
 
 def test_a_database_that_is_away_leaves_the_slot_alone():
     with (
-        command_slots(settings_for("postgresql://somebody@127.0.0.1:9/brickpush")) as found,
+        command_slots(settings_for(f"postgresql://somebody@{NOBODY}/brickpush")) as found,
         pytest.raises(SlotError, match="the service's database can't be used: connection"),
     ):
         keeper_of(found)

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from app_world import fill
 from migrated import sqlite_with_tables
+from nobody import NOBODY
 
 from github_app import database, names, planning
 from github_app.__main__ import main
@@ -160,7 +161,7 @@ def test_the_services_database_is_only_read(sandbox, plan, service_knows):
 def test_a_database_that_can_not_be_read_is_noted(sandbox, plan, monkeypatch, kind):
     sandbox.github.rename_repository(world.MAIN, "pipelines")
     if kind == "away":
-        monkeypatch.setenv("BRICKPUSH_DATABASE_URL", "postgresql://x@127.0.0.1:9/brickpush")
+        monkeypatch.setenv("BRICKPUSH_DATABASE_URL", f"postgresql://x@{NOBODY}/brickpush")
     else:
         (sandbox.directory / "brickpush.sqlite").write_text("this is no database" * 100)
 
