@@ -10,6 +10,7 @@ import pytest
 from hooks.identity.candidates import candidates
 from hooks.identity.cli_tokens import AccessToken, RenewedToken
 from hooks.identity.connection import NeedsLoginError, workspace_url
+from hooks.identity.environment import AZURE_NAMES
 from hooks.settings import load_settings
 from promotion.errors import ConfigError
 
@@ -206,6 +207,16 @@ def test_three_of_the_four_names_become_no_other_identity(
     monkeypatch.delenv(missing)
 
     with pytest.raises(ConfigError, match=f"{missing} is not set: set all of AZURE_SP_TENANT_ID"):
+        connect()
+
+
+def test_four_empty_names_become_no_other_identity(home, monkeypatch):
+    """A workflow of a fork gets none of the repository's secrets: each is an empty value."""
+    write_profiles(home, f"[DEFAULT]\nhost = {A_HOST}\ntoken = dapi1\n")
+    for name in AZURE_NAMES:
+        monkeypatch.setenv(name, "")
+
+    with pytest.raises(ConfigError, match=f"^{', '.join(AZURE_NAMES)} are not set: set all of"):
         connect()
 
 
