@@ -204,6 +204,32 @@ def test_only_the_runs_of_workers_without_a_lease_are_taken_over(worker, tables)
     assert resumed == [("q", ["b"]), ("r", ["c"])]
 
 
+def test_of_two_workers_that_look_at_once_one_takes_over(tables):
+    resumed = []
+
+    def resume(queue, ids):
+        resumed.append((queue, ids))
+        if len(resumed) == 1:
+            look()  # the other one, meanwhile
+
+    look = TakeOver(tables, ttl=0.0, taken=lambda: [Taken("a", "gone", "q")], resume=resume).look
+
+    look()
+
+    assert resumed == [("q", ["a"])]
+
+
+def test_a_worker_that_stops_gives_its_lease_back_and_may_act_no_more(worker, tables):
+    one = worker()
+
+    one.lease.stop()
+
+    with tables.connect() as reader:
+        assert reader.execute(sa.text("select count(*) from workers")).scalar() == 0
+    assert list(one.lease.problems()) == ["lease"]
+    assert one.lost == []
+
+
 def test_a_lease_that_ran_out_is_ended_but_not_while_something_is_recorded_under_it(worker, tables):
     slow = worker()
     look = TakeOver(tables, ttl=0.0, taken=list, resume=print).look
