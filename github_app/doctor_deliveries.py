@@ -58,7 +58,8 @@ def check_deliveries(
         return PART.warning(
             LINK,
             "none ever came, as far back as GitHub's log goes",
-            f"push once, then run this again: it proves that GitHub reaches {hook.url}",
+            "push once, then run this again: it proves that GitHub reaches "
+            + (hook.url or "the service, once the App has its webhook's address"),
         )
     last = attempts[0]
     arrived = sum(one.arrived for one in attempts)

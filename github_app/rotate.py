@@ -68,15 +68,26 @@ class Rotation:
         if len(names) < 2:
             raise ConfigError(f"{self.config} names one webhook secret: there is nothing to finish")
         secret = self._read(names[0])
-        if self.ping is not None and self.ping(secret) is Echo.OTHER_SECRET:
-            raise PromotionError(
-                "the service does not accept the new secret, so the old one stays: restart the "
-                "service, then run this again"
-            )
+        if self.ping is not None:
+            self._require_acceptance(self.ping(secret))
         change_hook(self.app.http, secret=secret)  # sure, even if step 3 was missed
         self._note(names[1:])
         write_names(self.config, names[:1])
         self._clear(names[:1])
+
+    def _require_acceptance(self, echo: Echo) -> None:
+        """Raise PromotionError unless the running service has accepted the new secret."""
+        if echo is Echo.OTHER_SECRET:
+            raise PromotionError(
+                "the service does not accept the new secret, so the old one stays: restart the "
+                "service, then run this again"
+            )
+        if echo is not Echo.ACCEPTED:
+            raise PromotionError(
+                f"the service could not be asked whether it accepts the new secret: {echo.value}; "
+                "the old one stays: start it, or name it with --url, then run this again "
+                "(--no-check trusts that it does)"
+            )
 
     def _add(self, name: str, names: Sequence[str]) -> list[str]:
         path, named = self._path(name), [name, *names]

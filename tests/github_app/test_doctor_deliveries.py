@@ -103,6 +103,16 @@ def test_none_ever_came_and_the_next_step_is_said(sandbox, app):
     )
 
 
+def test_an_app_without_a_webhooks_address_is_told_so(sandbox, app):
+    begin_a_new_log(sandbox)
+    sandbox.github.hook_url = None
+
+    found = examine_deliveries(app, now=sandbox.github.now())
+
+    assert "None" not in found.fix
+    assert "once the App has its webhook's address" in found.fix
+
+
 def test_nobody_was_there(sandbox, app):
     begin_a_new_log(sandbox)
     sandbox.github.hook_url = f"http://{NOBODY}/webhooks/github"

@@ -200,14 +200,22 @@ def test_an_old_file_that_can_not_be_removed_is_named(sandbox, endpoint, capsys)
     assert f"Not removed: {old} (" in capsys.readouterr().out
 
 
-def test_a_service_that_does_not_know_the_new_secret_keeps_the_old_one(sandbox, endpoint, capsys):
+@pytest.mark.parametrize(
+    ("echo", "words"),
+    [
+        (Echo.OTHER_SECRET, "the old one stays: restart the service"),
+        (Echo.UNREACHABLE, "nothing answers there; the old one stays: start it"),
+        (Echo.NOT_OURS, "something else answers there; the old one stays"),
+    ],
+)
+def test_unless_the_service_accepts_the_new_secret_the_old_one_stays(
+    sandbox, endpoint, capsys, echo, words
+):
     assert rotate(sandbox, "--no-check") == 0
     named = read_names(sandbox.config_path)
-    stranger = Rotation(
-        sandbox.config_path, None, lambda _secret: Echo.OTHER_SECRET, StillClock(), print
-    )
+    stranger = Rotation(sandbox.config_path, None, lambda _secret: echo, StillClock(), print)
 
-    with pytest.raises(PromotionError, match="the old one stays: restart the service"):
+    with pytest.raises(PromotionError, match=words):
         stranger.finish()
 
     assert read_names(sandbox.config_path) == named

@@ -116,7 +116,11 @@ def _take_away(bench: Bench, only: str) -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m mutants",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument("--seed", type=int, default=1, help="which sample")
     parser.add_argument("--count", type=int, default=60, help="how many changes")
     parser.add_argument("--minutes", type=float, default=30, help="for all of it")
