@@ -234,7 +234,7 @@ def _act(
     if newest.take_push(tx, event, seq=seq, received_at=received_at):
         return Cause.RECOVERED.value if delivery.recovered else None
     known = branches.current(tx, event.repository_id, event.push.ref)
-    if known is not None and known.push.after != event.push.after:
+    if known is not None:
         late_checks.put_superseded(tx, replace(known, superseded=(event.push,)))
     return "a newer push of the branch was here first"
 
