@@ -28,7 +28,6 @@ from github_app.late_checks import (
     Scope,
 )
 from github_app.tables import branches, late_checks, reports, workers
-from promotion.ancestry import Ancestry
 from promotion.errors import PromotionError
 from promotion.outcome import Conclusion
 from promotion.push import Push
@@ -37,6 +36,8 @@ from promotion.push import Push
 # includes 404 and 422: replicas of GitHub that lag behind answer so, and an App whose installation
 # is changed.
 RETRY_SECONDS = (*(5.0 * 2**n for n in range(10)), *(3600.0,) * 72)
+# A report that waits for longer asks GitHub whether the name is still the repository's.
+RENAMED_SECONDS = 60.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -70,7 +71,7 @@ class LateCheckWriter:
         self,
         engine: sa.Engine,
         commit_reports: CommitReports,
-        access: Callable[[str, int | None], InstallationAccess],
+        access: Callable[[str, int | None, int | None], InstallationAccess],
         *,
         worker: str,
         deployments: Deployments | None = None,
@@ -123,7 +124,7 @@ class LateCheckWriter:
         still = partial(self._is_true, row, check)
         if not still():
             raise NoLongerTrueError
-        access = self._access(check.repository, check.installation_id)
+        access = self._access_to(row, check)
         if check.kind == DEPLOYMENT:
             self._end_deployment(access, check)
             return
@@ -139,10 +140,21 @@ class LateCheckWriter:
             still=still,
         )
 
+    def _access_to(self, row: _Row, check: LateCheck) -> InstallationAccess:
+        """Return access to the repository under its name of today, and to no other one."""
+        names = (branches.c.repository, branches.c.installation_id)
+        with self._engine.connect() as reader:
+            now = reader.execute(sa.select(*names).where(*_branch(check))).one_or_none()
+        name, installation = now or (check.repository, check.installation_id)
+        access = self._access(name, installation, check.repository_id)
+        if time.time() - row.at > RENAMED_SECONDS:
+            access.require_itself()
+        return access
+
     def _end(self, access: InstallationAccess, row: _Row, check: LateCheck) -> None:
         """Report how a promotion ended, unless the Git folders were taken elsewhere since."""
         newest = self._newest(check)
-        run = _as_of_now(access, check, newest)
+        run = _as_of_now(check, newest)
 
         def still() -> bool:
             return self._is_true(row, check) and self._newest(check) == newest
@@ -181,6 +193,8 @@ class LateCheckWriter:
         for_all = ""
         if check.kind == OUTDATED or (check.kind == SUPERSEDED and for_all in there):
             return ()
+        if check.scope == Scope.ONE.value:
+            return (check.workspace,)
         with self._engine.connect() as reader:
             if check.kind == GIVEN_UP:
                 return _moved_last(reader, check) or (for_all,)
@@ -209,20 +223,15 @@ class LateCheckWriter:
             tx.execute(late_checks.delete().where(row.same))
 
 
-def _as_of_now(access: InstallationAccess, check: LateCheck, newest: str | None) -> CheckRun:
+def _as_of_now(check: LateCheck, newest: str | None) -> CheckRun:
     """Return what is true now of a promotion that ended a while ago.
 
-    A later push may have taken the Git folders to a commit that lacks this one. Raises
-    PromotionError where GitHub can't compare them, to be asked again.
+    Nobody has looked where the Git folders are since a later push came: whether that contains this
+    commit or not, they may have been taken elsewhere in between, or stayed there.
     """
     run = check.check_run()
     if newest in (None, check.head_sha) or not newest.strip("0"):
         return run
-    ancestry = access.contains(newest, check.head_sha)
-    if ancestry is Ancestry.CONTAINS:
-        return run
-    if ancestry is not Ancestry.LACKS:
-        raise PromotionError(f"GitHub can't say whether {newest[:7]} contains {run.head_sha[:7]}")
     push = Push(check.repository, check.ref, before=check.head_sha, after=newest)
     title, summary = report.superseded(push, by=newest)
     cancelled = Conclusion.CANCELLED.value

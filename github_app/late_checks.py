@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from github_app import report
 from github_app.branches import BranchPush
 from github_app.check_run import COMPLETED, CheckRun, Subject
 from github_app.deployments import Promoted, State
-from github_app.tables import late_checks
+from github_app.tables import check_runs, late_checks
 from promotion.outcome import Conclusion
 
 FINAL, SUPERSEDED, OUTDATED, GIVEN_UP = "final", "superseded", "outdated", "given up"
@@ -108,6 +109,31 @@ def put_superseded(tx: sa.Connection, owed: BranchPush) -> None:
     for head_sha in commits:
         check = _of(owed, SUPERSEDED, head_sha, cancelled, title, summary, scope)
         put(tx, replace(check, run=owed.seq))
+
+
+def put_left_open(tx: sa.Connection, owed: BranchPush, served: Collection[str]) -> None:
+    """Have the check runs of the ref end that are in progress, and that *owed* will not end.
+
+    At the end of its run, where no other is under way: what is open on other commits was left by
+    runs that were cut off, whatever had asked for them; what is open on its own, by workspaces
+    that are not *served* any more.
+    """
+    columns = (check_runs.c.head_sha, check_runs.c.workspace)
+    query = sa.select(*columns).where(
+        check_runs.c.repository_id == owed.repository_id,
+        check_runs.c.ref == owed.push.ref,
+        check_runs.c.conclusion.is_(None),
+    )
+    cancelled = Conclusion.CANCELLED.value
+    for head_sha, workspace in tx.execute(query).all():
+        if head_sha != owed.push.after:
+            kind, told = SUPERSEDED, report.superseded(owed.push, by=owed.push.after)
+        elif workspace not in served:
+            kind, told = FINAL, report.unserved(workspace)
+        else:
+            continue
+        check = _of(owed, kind, head_sha, cancelled, *told, Scope.ONE)
+        put(tx, replace(check, workspace=workspace, run=owed.seq))
 
 
 def put_given_up(tx: sa.Connection, owed: BranchPush, reason: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -97,7 +97,11 @@ class Ledger:
         with self.transaction() as tx:
             late_checks.put_deployment(tx, owed, promoted, state)
 
-    def tell_overtaken(self, owed: BranchPush) -> None:
-        """Have the pushes that this one overtook say so."""
+    def end_what_is_open(self, owed: BranchPush, served: Collection[str]) -> None:
+        """Have the check runs end that this promotion, which is over, has not ended itself.
+
+        Those of pushes that it supersedes, and those of workspaces that are not *served* any more.
+        """
         with self.transaction() as tx:
             late_checks.put_superseded(tx, owed)
+            late_checks.put_left_open(tx, owed, served)

@@ -61,7 +61,7 @@ class Promoter:
         push = owed.push
         if push.branch is None and (push.tag is None or push.deleted):
             log.info("promotion.nothing", repository=push.repository, ref=push.ref)
-            self.ledger.tell_overtaken(owed)
+            self._end(owed)
             return
         if owed.hint is not None:
             self._confirm(owed)
@@ -70,7 +70,10 @@ class Promoter:
         self.ledger.begin(owed)
         if not owed.push.deleted:
             self._in_every_workspace(owed, access)
-        self.ledger.tell_overtaken(owed)
+        self._end(owed)
+
+    def _end(self, owed: BranchPush) -> None:
+        self.ledger.end_what_is_open(owed, [target.workspace.name for target in self.targets])
 
     def _confirm(self, owed: BranchPush) -> None:
         """Raise GoneError where GitHub, too, says what an event said; else forget that."""

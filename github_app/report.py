@@ -86,7 +86,8 @@ def superseded(push: Push, by: str) -> tuple[str, str]:
     """Return title and summary for a commit that a newer push of its branch overtook."""
     name = escape(push.branch or push.tag or push.ref)
     if push.deleted:
-        return "Superseded: the branch was deleted", f"{name} was deleted before its turn came."
+        kind = "tag" if push.tag else "branch"
+        return f"Superseded: the {kind} was deleted", f"{name} was deleted before its turn came."
     summary = f"{name} was pushed again before this commit's turn: see {by}."
     return f"Superseded by {by[:7]}", summary
 
@@ -109,6 +110,15 @@ def given_up(reason: str) -> tuple[str, str]:
         f"**{escape(reason)}**\n\nNext step: correct this, then re-run this check, or push again."
     )
     return "Not promoted: given up after several tries", cut(summary, SUMMARY_LIMIT)
+
+
+def unserved(workspace: str) -> tuple[str, str]:
+    """Return title and summary for a commit's check in a workspace that left the settings."""
+    summary = (
+        f"The workspace {escape(workspace)} is in Brickpush's settings no more: whether its Git "
+        "folders follow is not known."
+    )
+    return f"No longer served: {workspace}"[:MOST_TITLE], summary
 
 
 def is_news(report: Report) -> bool:

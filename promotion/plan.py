@@ -150,4 +150,6 @@ def _aim_at_tag(
     best = highest(tags, pattern)
     if best is None:
         return None, f"no tag is a version that matches {pattern} of {rule.name}"
+    if best != push.tag and not push.deleted:
+        return None, f"follows the tags {pattern} by {rule.name}: {best}, not {push.tag}"
     return Destination(None, best, tags[best]), f"follows the tags {pattern} by {rule.name}"

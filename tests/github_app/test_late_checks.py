@@ -16,7 +16,6 @@ from github_app.late_check_writer import RETRY_SECONDS, LateCheckWriter
 from github_app.owing import Behind
 from github_app.tables import late_checks as rows
 from github_app.tables import workers
-from promotion.ancestry import Ancestry
 from promotion.errors import ApiError, PromotionError
 from promotion.git_folder import GitFolder
 from promotion.push import Push
@@ -71,14 +70,18 @@ def a_writer(tables, worker="local"):
 
 
 class InMemoryAccess:
-    """Compares commits by a word."""
+    """A repository's name leads to it, or not."""
 
-    def __init__(self, ancestry):
-        self.contains = lambda _head, _commit: ancestry
+    def __init__(self, repository, repository_id):
+        self.repository, self.repository_id = repository, repository_id
+        self.asked = False
+
+    def require_itself(self):
+        self.asked = True
 
 
-def an_access(_repository, _installation):
-    return InMemoryAccess(Ancestry.CONTAINS)
+def an_access(repository, _installation, repository_id):
+    return InMemoryAccess(repository, repository_id)
 
 
 def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
@@ -374,30 +377,87 @@ def test_a_push_that_is_given_up_and_deleted_has_no_commit_to_report_on(tables):
     assert waiting(tables) == []
 
 
-@pytest.mark.parametrize(
-    ("ancestry", "told"),
-    [
-        (Ancestry.CONTAINS, [("Brickpush / dev / main", "2 of 2")]),
-        (Ancestry.LACKS, [("Brickpush / dev / main", "Superseded by bbbbbbb")]),
-        (Ancestry.UNKNOWN, []),
-    ],
-)
-def test_a_success_that_waited_is_not_told_where_the_folders_were_taken_elsewhere(
-    tables, ancestry, told
-):
+def test_a_success_that_waited_is_not_told_once_a_later_push_came(tables):
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)  # at another commit by now
         late_checks.put_final(tx, a_branch_push(), ended)
-    reports = InMemoryReports()
-    writer = LateCheckWriter(
-        tables, reports, lambda *_about: InMemoryAccess(ancestry), worker="local"
-    )
+    writer, reports = a_writer(tables)
 
     writer.write_all()
 
-    assert reports.shown == told
-    assert len(waiting(tables)) == (ancestry is Ancestry.UNKNOWN)
+    assert reports.shown == [("Brickpush / dev / main", "Superseded by bbbbbbb")]
+    assert waiting(tables) == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["renamed since", "of a branch that is gone"])
+def test_a_report_goes_to_the_repository_under_its_name_of_today(tables, known):
+    ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
+    with tables.begin() as tx:
+        late_checks.put_final(tx, a_branch_push(), ended)
+        if known:
+            a_branch(tx, newest=5, promoted=5)
+            now = {"after": HEAD, "repository": "octo-org/new", "installation_id": 12}
+            tx.execute(tables_of.branches.update().values(now))
+    asked = []
+
+    def access(*about):
+        asked.append((about, InMemoryAccess(about[0], about[2])))
+        return asked[-1][1]
+
+    LateCheckWriter(tables, InMemoryReports(), access, worker="local").write_all()
+
+    [(about, _)] = asked
+    assert about == (("octo-org/new", 12, 7) if known else ("octo-org/etl", 11, 7))
+
+
+def test_a_report_that_waited_long_makes_sure_that_the_name_is_no_strangers(tables):
+    ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
+    with tables.begin() as tx:
+        late_checks.put_final(tx, a_branch_push(), ended)
+        tx.execute(rows.update().values(at=time.time() - 3600))
+
+    class AStrangers(InMemoryAccess):
+        def require_itself(self):
+            raise PromotionError("octo-org/etl is another repository now")
+
+    reports = InMemoryReports()
+    LateCheckWriter(
+        tables, reports, lambda name, _, number: AStrangers(name, number), worker="local"
+    ).write_all()
+
+    assert reports.shown == []
+    assert [row.attempts for row in waiting(tables)] == [1]
+
+
+def test_what_runs_that_were_cut_off_have_left_open_is_ended(tables):
+    """Whoever had asked for them: a Re-run and a comparison leave no push to be superseded."""
+    old, served, unserved = "a" * 40, ("dev",), "prod"
+    with tables.begin() as tx:
+        for commit, workspace, conclusion in [
+            (old, "dev", None),
+            (old, unserved, None),
+            ("c" * 40, "dev", "success"),
+            (HEAD, "dev", None),
+            (HEAD, unserved, None),
+        ]:
+            a_check_run(tx, commit, workspace, conclusion)
+        a_check_run(tx, old, "dev", None, ref="refs/heads/other")
+        late_checks.put_left_open(tx, a_branch_push(), served)
+
+    assert {(row.head_sha, row.workspace, row.kind, row.title) for row in waiting(tables)} == {
+        (old, "dev", late_checks.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
+        (old, unserved, late_checks.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
+        (HEAD, unserved, late_checks.FINAL, "No longer served: prod"),
+    }
+    assert {row.scope for row in waiting(tables)} == {"one"}
+    assert {row.conclusion for row in waiting(tables)} == {"cancelled"}
+
+
+def a_check_run(tx, head_sha, workspace, conclusion, ref="refs/heads/main"):
+    row = {"repository_id": 7, "head_sha": head_sha, "ref": ref, "workspace": workspace}
+    row.update(check_run_id=1, conclusion=conclusion, at=1.0)
+    tx.execute(tables_of.check_runs.insert(), row)
 
 
 def test_a_branch_that_moves_while_its_report_waits_for_its_turn_is_looked_at_again(tables):
@@ -407,9 +467,7 @@ def test_a_branch_that_moves_while_its_report_waits_for_its_turn_is_looked_at_ag
         tx.execute(tables_of.branches.update().values(after=HEAD))
         late_checks.put_final(tx, a_branch_push(), ended)
     reports = InMemoryReports()
-    writer = LateCheckWriter(
-        tables, reports, lambda *_about: InMemoryAccess(Ancestry.LACKS), worker="local"
-    )
+    writer = LateCheckWriter(tables, reports, an_access, worker="local")
 
     def move():
         with tables.begin() as tx:

@@ -35,7 +35,7 @@ WAYS = {
     "end later": lambda ledger: ledger.end_later(
         OWED, Promoted(1, "databricks/dev", REF, HEAD), State("inactive")
     ),
-    "tell overtaken": lambda ledger: ledger.tell_overtaken(OWED),
+    "end what is open": lambda ledger: ledger.end_what_is_open(OWED, ["dev"]),
     "give names": lambda ledger: ledger.give_names({RepositoryKey("github.com", "a", "b"): 7}),
 }
 

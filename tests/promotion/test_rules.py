@@ -71,7 +71,7 @@ def test_a_folder_that_follows_nothing_names_its_rule():
             a_push(ref="refs/tags/v1.0.1"),
             NEW,
             {"v1.0.1": NEWER, "v1.1": NEW},
-            (None, "already at v1.1"),
+            (None, "follows the tags v* by rule 2 of dev: v1.1, not v1.0.1"),
             id="a version lower than the folder's",
         ),
         pytest.param(
@@ -94,6 +94,13 @@ def test_a_folder_that_follows_nothing_names_its_rule():
             {"nightly": NEW},
             (None, "no tag is a version that matches v* of rule 2 of dev"),
             id="no version",
+        ),
+        pytest.param(
+            a_push(ref="refs/tags/nightly"),
+            NEW,
+            {"nightly": NEWER, "v1.1": NEW},
+            (None, "follows the tags v* by rule 2 of dev: v1.1, not nightly"),
+            id="a tag beside the pattern's",
         ),
     ],
 )
