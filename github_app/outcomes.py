@@ -111,6 +111,11 @@ def read(reader: sa.Connection, public_id: str, key: str) -> KeptReport | None:
     return KeptReport(push, report, Cause(row.cause), row.at)
 
 
+def blocked(stays: bytes) -> list[int]:
+    """Return the ids of the Git folders that a person had to mend first, of a report's `stays`."""
+    return [number for number, _, _, *more in _unpacked(stays) if any(more)]
+
+
 def _push(owed: BranchPush, report: Report, at: float) -> dict[str, Any]:
     return {
         "seq": owed.seq,

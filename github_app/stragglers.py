@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from github_app.newest import FAILED
+from github_app.outcomes import blocked
 from github_app.owing import Behind
-from github_app.tables import branches, outcomes, stragglers
+from github_app.tables import branches, outcomes, reports, stragglers
 from promotion.push import HEADS
 
 MOST_SECONDS = 6 * 3600.0
@@ -87,16 +88,22 @@ def failures(
 ) -> Mapping[tuple[str, int], float]:
     """Return what failed in the branch's last promotion, to this commit, and when.
 
-    By workspace and Git folder; 0 stands for all of a workspace that could not be read.
+    By workspace and Git folder; 0 stands for all of a workspace that could not be read. What a
+    person had to mend first counts, too.
     """
+    of_head = (
+        branches.c.repository_id == repository_id,
+        branches.c.ref == f"{HEADS}{branch}",
+        branches.c.after == head,
+    )
     query = (
         sa.select(outcomes.c.workspace, outcomes.c.git_folder_id, outcomes.c.at)
         .join(branches, (branches.c.newest == outcomes.c.seq))
-        .where(
-            branches.c.repository_id == repository_id,
-            branches.c.ref == f"{HEADS}{branch}",
-            branches.c.after == head,
-            outcomes.c.conclusion.in_(FAILED),
-        )
+        .where(*of_head, outcomes.c.conclusion.in_(FAILED))
     )
-    return {(row.workspace, row.git_folder_id): row.at for row in reader.execute(query)}
+    failed = {(row.workspace, row.git_folder_id): row.at for row in reader.execute(query)}
+    newest = (branches.c.newest == reports.c.seq, branches.c.ref == reports.c.ref)
+    kept = sa.select(reports.c.workspace, reports.c.stays, reports.c.at)
+    for row in reader.execute(kept.join(branches, sa.and_(*newest)).where(*of_head)):
+        failed |= {(row.workspace, number): row.at for number in blocked(row.stays)}
+    return failed

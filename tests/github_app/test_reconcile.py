@@ -10,14 +10,17 @@ import sqlalchemy as sa
 from builders import InMemoryFolders, a_folder
 from lone_github import ETL, LAKE
 
-from github_app import claims
+from github_app import claims, outcomes
 from github_app.admission import Admission
+from github_app.branches import BranchPush
 from github_app.claims import Claim
 from github_app.metrics import Metrics
 from github_app.reconcile import Reconcile
 from github_app.tables import deliveries, stragglers
 from promotion.databricks import WorkspaceObject
-from promotion.workspace import Workspace
+from promotion.plan import Decision
+from promotion.push import Push
+from promotion.workspace import Report, Workspace
 
 
 class Place(InMemoryFolders):
@@ -114,3 +117,26 @@ def test_a_folder_that_stays_behind_is_not_tried_at_every_comparison(tables, com
         assert claims.finish(tx, held, seq=1)
 
     assert compare() == []
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_a_folder_that_a_person_has_mended_has_its_report_made_again(
+    github, place, tables, compare, blocked
+):
+    """It was blocked when its branch was promoted, and is at the head by now."""
+    [held] = compare()
+    head = github.head(ETL, "main")
+    [folder] = place.folders.values()
+    place.folders = {folder.id: replace(folder, head_commit_id=head)}
+    push = Push(ETL, "refs/heads/main", "0" * 40, head)
+    pushed = BranchPush(push, github.repository(ETL).id, folder.url, 1, 1, 1.0)
+    stays = Decision(folder, None, "its Git provider is gitLab, not GitHub", blocked=blocked)
+    with tables.begin() as tx:
+        assert claims.claim(tx, held)
+        outcomes.record(tx, pushed, Report("dev", "", decisions=(stays,)), at=time.time() - 3600)
+        assert claims.finish(tx, held, seq=1)
+        tx.execute(stragglers.delete())  # long after
+
+    assert compare(seconds=1.0) == (
+        [Claim(github.repository(ETL).id, "refs/heads/main", 2)] if blocked else []
+    )
