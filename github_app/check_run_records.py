@@ -80,6 +80,11 @@ class CheckRunRecords:
         with self.engine.begin() as tx:
             tx.execute(_CREATING, {**_key(place), "at": time.time()})
 
+    def reopening(self, place: Place) -> None:
+        """Note that one that may have ended is about to be in progress again."""
+        with self.engine.begin() as tx:
+            tx.execute(check_runs.update().where(*_at(place)).values(conclusion=None))
+
     def refused(self, place: Place) -> None:
         """Note that GitHub made none."""
         unmade = (check_runs.c.check_run_id.is_(None), check_runs.c.doubtful.is_(sa.false()))

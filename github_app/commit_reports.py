@@ -124,6 +124,8 @@ class _Job:
             self._create(self.run)
             return
         if self.run.status != COMPLETED and record is not None and record.id is not None:
+            if record.ended:
+                self.records.reopening(self._place(self.run.subject))
             self._update(record.id, self.run)
             return
         listed = {one.id: one.status == COMPLETED for one in self._listed(self.run.subject)}

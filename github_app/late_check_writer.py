@@ -30,7 +30,7 @@ from github_app.late_checks import (
 from github_app.tables import branches, late_checks, reports, workers
 from promotion.errors import PromotionError
 from promotion.outcome import Conclusion
-from promotion.push import Push
+from promotion.push import HEADS, Push
 
 # Doubled, then hourly for three days: what is dropped leaves its check run open for good. That
 # includes 404 and 422: replicas of GitHub that lag behind answer so, and an App whose installation
@@ -125,6 +125,7 @@ class LateCheckWriter:
         if not still():
             raise NoLongerTrueError
         access = self._access_to(row, check)
+        self._ask_for_the_head(access, check)
         if check.kind == DEPLOYMENT:
             self._end_deployment(access, check)
             return
@@ -150,6 +151,18 @@ class LateCheckWriter:
         if time.time() - row.at > RENAMED_SECONDS:
             access.require_itself()
         return access
+
+    def _ask_for_the_head(self, access: InstallationAccess, check: LateCheck) -> None:
+        """Raise PromotionError where a commit would be called superseded that is GitHub's head.
+
+        The push that brought the branch back may not have been told yet, or ever.
+        """
+        branch = check.ref.removeprefix(HEADS)
+        may_say_so = check.kind in (SUPERSEDED, OUTDATED, FINAL) and branch != check.ref
+        if not may_say_so or self._newest(check) in (None, check.head_sha):
+            return
+        if access.branch_head(branch) == check.head_sha:
+            raise PromotionError(f"GitHub has {branch} at {check.head_sha[:7]} again")
 
     def _end(self, access: InstallationAccess, row: _Row, check: LateCheck) -> None:
         """Report how a promotion ended, unless the Git folders were taken elsewhere since."""

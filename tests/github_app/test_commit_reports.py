@@ -226,6 +226,31 @@ def test_what_ended_well_is_not_called_superseded_although_the_list_lags_behind(
     }
 
 
+def test_what_was_begun_again_when_the_process_died_is_not_taken_for_ended(
+    reports, github, monkeypatch
+):
+    show(reports, github, BEGUN)
+    show(reports, github, ENDED)
+
+    class DiedError(Exception):
+        pass
+
+    def die(*_about):
+        raise DiedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckRunRecords, "written", die)
+        with pytest.raises(DiedError):
+            show(reports, github, BEGUN)
+    superseded = replace(
+        ENDED, subject=Subject(DEV.ref), title="Superseded", conclusion="cancelled"
+    )
+
+    reports.show_on_all(github, 7, superseded, lambda _there: (), completed=False)
+
+    assert {run.title for run in github.runs.values()} == {"Superseded"}
+
+
 def test_records_of_one_ref_are_its_own(tables):
     records = CheckRunRecords(tables)
     main, dev = (Place(7, SHA, Subject(f"refs/heads/{name}", "dev")) for name in ("main", "dev"))

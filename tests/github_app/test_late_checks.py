@@ -75,9 +75,13 @@ class InMemoryAccess:
     def __init__(self, repository, repository_id):
         self.repository, self.repository_id = repository, repository_id
         self.asked = False
+        self.head = None
 
     def require_itself(self):
         self.asked = True
+
+    def branch_head(self, _branch):
+        return self.head
 
 
 def an_access(repository, _installation, repository_id):
@@ -452,6 +456,29 @@ def test_what_runs_that_were_cut_off_have_left_open_is_ended(tables):
     }
     assert {row.scope for row in waiting(tables)} == {"one"}
     assert {row.conclusion for row in waiting(tables)} == {"cancelled"}
+
+
+@pytest.mark.parametrize("kind", ["superseded", "final"])
+def test_a_commit_that_is_githubs_head_again_is_not_called_superseded(tables, kind):
+    """Though nobody has told of it yet: the branch's row says another commit."""
+    ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)
+        if kind == "final":
+            late_checks.put_final(tx, a_branch_push(), ended)
+        else:
+            late_checks.put_superseded(tx, a_branch_push(HEAD, after="b" * 40))
+
+    def access(*about):
+        found = an_access(*about)
+        found.head = HEAD
+        return found
+
+    reports = InMemoryReports()
+    LateCheckWriter(tables, reports, access, worker="local").write_all()
+
+    assert reports.shown == []
+    assert [row.attempts for row in waiting(tables)] == [1]
 
 
 def a_check_run(tx, head_sha, workspace, conclusion, ref="refs/heads/main"):
