@@ -108,7 +108,7 @@ class LateCheckWriter:
         free = late_checks.c.taken_by.is_(None) | mine | late_checks.c.taken_by.not_in(living)
         may_go = (late_checks.c.not_before <= time.time(), free)
         with self._engine.begin() as tx:
-            # How a promotion ended is asked for; of an overtaken push few want to know.
+            # How a promotion ended is asked for; of a superseded push few want to know.
             order = (late_checks.c.kind == SUPERSEDED, late_checks.c.id)
             first = sa.select(late_checks).where(*may_go).order_by(*order).limit(1)
             row = tx.execute(first).one_or_none()
@@ -165,7 +165,7 @@ class LateCheckWriter:
             raise PromotionError(f"GitHub has {branch} at {check.head_sha[:7]} again")
 
     def _end(self, access: InstallationAccess, row: _Row, check: LateCheck) -> None:
-        """Report how a promotion ended, unless the Git folders were taken elsewhere since."""
+        """Report how a promotion ended, or that a later push came since."""
         newest = self._newest(check)
         run = _as_of_now(check, newest)
 
