@@ -17,7 +17,7 @@ from github_app.github_tokens import NoTokenError
 from github_app.late_checks import DOUBT_SECONDS
 from github_app.ledger import Ledger
 from promotion.errors import PromotionError
-from promotion.outcome import Outcome
+from promotion.outcome import Conclusion, Outcome
 from promotion.plan import Decision
 from promotion.workspace import Progress, Report
 
@@ -83,12 +83,24 @@ class CommitProgress(Progress):
     def finish(self, report: Report, details_url: str = "") -> None:
         """Complete the check run. What *details_url* leads to is recorded by now."""
         run = reports.finished(self._push, report, self._owed.cause, details_url=details_url)
-        if not self._show(run):
+        if self._is_undone(run) or not self._show(run):
             self._ledger.write_later(self._owed, run)
         elif self._reports.is_doubtful(self._owed.repository_id, run):
             self._ledger.write_later(self._owed, run, seconds=DOUBT_SECONDS)
         if self._deployment is not None:
             self._deployment.end(report, details_url)
+
+    def _is_undone(self, run: CheckRun) -> bool:
+        """Say whether *run* calls a commit superseded that is, or may be, GitHub's head again.
+
+        The Git folders were read a moment ago. What is written later asks again.
+        """
+        if run.conclusion != Conclusion.CANCELLED.value or self._push.branch is None:
+            return False
+        try:
+            return self._access.branch_head(self._push.branch) == run.head_sha
+        except PromotionError:
+            return True
 
     def _show(self, run: CheckRun, *, must: bool = False) -> bool:
         """Show *run*; False where GitHub does not take it now.

@@ -24,6 +24,7 @@ from github_app.late_checks import (
     GIVEN_UP,
     OUTDATED,
     SUPERSEDED,
+    UNSERVED,
     LateCheck,
     Scope,
 )
@@ -129,7 +130,7 @@ class LateCheckWriter:
         if check.kind == DEPLOYMENT:
             self._end_deployment(access, check)
             return
-        if check.kind == FINAL:
+        if check.kind in (FINAL, UNSERVED):
             self._end(access, row, check)
             return
         self._reports.show_on_all(
@@ -158,8 +159,10 @@ class LateCheckWriter:
         The push that brought the branch back may not have been told yet, or ever.
         """
         branch = check.ref.removeprefix(HEADS)
-        may_say_so = check.kind in (SUPERSEDED, OUTDATED, FINAL) and branch != check.ref
-        if not may_say_so or self._newest(check) in (None, check.head_sha):
+        newest = self._newest(check)
+        may_say_so = check.kind in (SUPERSEDED, OUTDATED, FINAL) and newest != check.head_sha
+        says_so = check.kind == FINAL and check.conclusion == Conclusion.CANCELLED.value
+        if not (may_say_so or says_so) or branch == check.ref or newest is None:
             return
         if access.branch_head(branch) == check.head_sha:
             raise PromotionError(f"GitHub has {branch} at {check.head_sha[:7]} again")

@@ -20,6 +20,7 @@ from github_app.tables import check_runs, late_checks
 from promotion.outcome import Conclusion
 
 FINAL, SUPERSEDED, OUTDATED, GIVEN_UP = "final", "superseded", "outdated", "given up"
+UNSERVED = "unserved"  # of a workspace that has left the settings
 DEPLOYMENT = "deployment"  # no check run: how a deployment of the commit has ended
 # GitHub lets an installation write some 80 check runs a minute: of a bigger burst, each commit
 # gets one check run in place of one for each workspace.
@@ -129,7 +130,7 @@ def put_left_open(tx: sa.Connection, owed: BranchPush, served: Collection[str]) 
         if head_sha != owed.push.after:
             kind, told = SUPERSEDED, report.superseded(owed.push, by=owed.push.after)
         elif workspace not in served:
-            kind, told = FINAL, report.unserved(workspace)
+            kind, told = UNSERVED, report.unserved(workspace)
         else:
             continue
         check = _of(owed, kind, head_sha, cancelled, *told, Scope.ONE)

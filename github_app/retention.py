@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from github_app.tables import branches, check_runs, deliveries, outcomes, reports
+from github_app.tables import (
+    branches,
+    check_runs,
+    deliveries,
+    late_checks,
+    outcomes,
+    reports,
+)
 from promotion.push import ZERO_SHA
 
 ROW_DAYS = 90.0
@@ -43,15 +50,27 @@ def forget(engine: sa.Engine, *, now: float, keep: Keep) -> None:
     old_deliveries = _first(deliveries.c.seq, deliveries.c.received_at < before, ~owed)
     _repeat(engine, sa.delete(deliveries).where(old_deliveries))
     _repeat(engine, sa.delete(outcomes).where(_first(outcomes.c.id, outcomes.c.at < before)))
-    _repeat(engine, sa.delete(reports).where(_first(reports.c.id, reports.c.at < before)))
+    # Check runs that are still to be written go where the reports and records say.
+    old_reports = _first(reports.c.id, reports.c.at < before, ~_awaited(reports))
+    _repeat(engine, sa.delete(reports).where(old_reports))
     place = sa.tuple_(*check_runs.primary_key.columns)
-    old_runs = sa.select(*check_runs.primary_key.columns).where(check_runs.c.at < before)
+    too_old = (check_runs.c.at < before, ~_awaited(check_runs))
+    old_runs = sa.select(*check_runs.primary_key.columns).where(*too_old)
     _repeat(engine, sa.delete(check_runs).where(place.in_(old_runs.limit(ROWS_PER_TRANSACTION))))
     # A branch that is no more on GitHub, and owes nothing; who pushes it again begins it anew.
     gone = (branches.c.after == ZERO_SHA, branches.c.newest == branches.c.promoted)
     with engine.begin() as tx:
         old = (branches.c.received_at < before, branches.c.running.is_(None))
         tx.execute(sa.delete(branches).where(*gone, *old))
+
+
+def _awaited(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Say whether a check run of the row's branch or tag is still to be written."""
+    of_ref = (
+        late_checks.c.repository_id == table.c.repository_id,
+        late_checks.c.ref == table.c.ref,
+    )
+    return sa.exists().where(*of_ref)
 
 
 def _first(key: sa.Column[int], *wanted: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

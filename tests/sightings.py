@@ -3,6 +3,7 @@ was reported. It asks the stand-ins and git alone, and takes nothing from the pr
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import functools
 import os
@@ -302,8 +303,8 @@ class Sightings:
 
 def during(seen: list[Position], since: float, until: float) -> list[Position]:
     """Return where a Git folder was between two moments, the first of it included."""
-    before = [position for position in seen if position.at <= since][-1:]
-    return [*before, *(position for position in seen if since < position.at <= until)]
+    first, last = (bisect.bisect_right(seen, at, key=lambda one: one.at) for at in (since, until))
+    return seen[max(0, first - 1) : last]
 
 
 def short(sha: str | None) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 import requests
-from running import Developer
+from running import Developer, wait_until
 from sightings import Rule
 from verdicts import (
     BEHIND,
@@ -533,6 +534,23 @@ def test_a_git_folder_that_has_just_begun_to_follow_may_not_be_known(stage, seco
     stage.report(sha, title=f"1 of 1 Git folder at {sha[:7]}")
 
     assert stage.seen() == lies
+
+
+def test_a_git_folder_that_began_to_follow_just_before_the_promotion_may_not_be_known(stage):
+    other = stage.add_folder("alan")
+    stage.workspace.switch_branch(other, "mine")
+    sha = stage.push()
+    stage.update()
+    before = time.monotonic()
+    stage.workspace.switch_branch(other, "main")
+    run = stage.report(sha, None)
+    gap = time.monotonic() - before
+    stage.witness.discovery_seconds = gap
+
+    wait_until(lambda: time.monotonic() > before + 3 * gap, what="a promotion that takes longer")
+    stage.report(sha, title=f"1 of 1 Git folder at {sha[:7]}", run=run)
+
+    assert stage.seen() == []
 
 
 def test_a_superseded_push_is_asked_for_only_where_the_git_folder_was_known(stage):

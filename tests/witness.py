@@ -34,8 +34,8 @@ from sandbox.github.refs import HEADS, TAGS
 from sandbox.sandbox import Sandbox
 
 HANDS_SECONDS = 5.0  # what a person did so lately, nobody can have read back yet
-# A Git folder that began to follow so lately may not be known yet: who surveys a workspace does so
-# about once a minute.
+# A Git folder that began to follow so shortly before a promotion may not be known to it: who
+# surveys a workspace does so about once a minute.
 DISCOVERY_SECONDS = 60.0
 SLACK_SECONDS = 2.0  # a ref that came back so lately may not be known yet where a report is made
 CLAIM = re.compile(r"(\d+) of (\d+) Git folders? at ([0-9a-f]{7,40})")
@@ -238,11 +238,12 @@ class Witness:
     def _is_right(self, run: CheckRun, ref: str, workspace: str, folder: FolderSnapshot) -> bool:
         """Say whether a Git folder is at the commit, or came of it.
 
-        Or was until a person just did something, or has followed the ref for less than a minute.
+        Or was until a person just did something, or had followed the ref for less than a minute
+        when the promotion began.
         """
         if self.seen.contains(workspace, folder, run.head_sha):
             return True
-        known_since = min(self._since(run), time.monotonic() - self.discovery_seconds)
+        known_since = self._since(run) - self.discovery_seconds
         seen = self.seen.positions_of(workspace, folder.id)
         for before, position in itertools.pairwise([NOWHERE, *seen]):
             if position.by != "person" or position.what not in HANDS or position.at < known_since:

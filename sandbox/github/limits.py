@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import collections
 import re
 import threading
@@ -77,9 +78,9 @@ class Limits:
     def _content_refusal(self, caller: str) -> ApiError | None:
         now, created = self._clock(), self._created[caller]
         for seconds, limit in CONTENT_LIMITS:
-            recent = [at for at in created if at > now - seconds]
-            if self.content_enforced and len(recent) >= limit:
-                return _secondary(403, int(recent[-limit] + seconds - now) + 1)
+            recent = len(created) - bisect.bisect_right(created, now - seconds)
+            if self.content_enforced and recent >= limit:
+                return _secondary(403, int(created[-limit] + seconds - now) + 1)
         created.append(now)
         return None
 

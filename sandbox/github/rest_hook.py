@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 
 from starlette.responses import JSONResponse, Response
@@ -89,7 +90,8 @@ def _from_cursor(deliveries: Sequence[Delivery], cursor: str) -> list[Delivery]:
     first = cursor.removeprefix(CURSOR)
     if not first.isdecimal():
         raise ApiError(422, "Invalid cursor")
-    return [one for one in deliveries if one.id <= int(first)]
+    # Newest first.
+    return list(deliveries[bisect.bisect_left(deliveries, -int(first), key=lambda one: -one.id) :])
 
 
 def _item(one: Delivery) -> Json:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from github_app import branches, late_checks, stragglers
+from github_app import branches, late_checks, retention, stragglers
 from github_app import tables as tables_of
 from github_app.branches import BranchPush
 from github_app.check_run import CheckRun, Subject
@@ -14,6 +14,7 @@ from github_app.deployments import Promoted, State
 from github_app.installation import NoLongerTrueError
 from github_app.late_check_writer import RETRY_SECONDS, LateCheckWriter
 from github_app.owing import Behind
+from github_app.retention import DAY_SECONDS, Keep
 from github_app.tables import late_checks as rows
 from github_app.tables import workers
 from promotion.errors import ApiError, PromotionError
@@ -450,13 +451,31 @@ def test_what_runs_that_were_cut_off_have_left_open_is_ended(tables):
     assert {(row.head_sha, row.workspace, row.kind, row.title) for row in waiting(tables)} == {
         (old, "dev", late_checks.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
         (old, unserved, late_checks.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
-        (HEAD, unserved, late_checks.FINAL, "No longer served: prod"),
+        (HEAD, unserved, late_checks.UNSERVED, "No longer served: prod"),
     }
     assert {row.scope for row in waiting(tables)} == {"one"}
     assert {row.conclusion for row in waiting(tables)} == {"cancelled"}
 
 
-@pytest.mark.parametrize("kind", ["superseded", "final"])
+def test_what_retention_forgets_is_not_what_a_superseded_push_waits_for(tables):
+    with tables.begin() as tx:
+        a_branch(tx, newest=5, promoted=5)
+        a_report(tx, "dev", seq=5)
+        a_check_run(tx, "a" * 40, "dev", "success")
+        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+
+    retention.forget(tables, now=1000 * DAY_SECONDS, keep=Keep())
+
+    writer, reports = a_writer(tables)
+    writer.write_all()
+    assert reports.shown == [(("dev",), "Superseded by 0000000", False)]
+    retention.forget(tables, now=1000 * DAY_SECONDS, keep=Keep())
+    with tables.connect() as reader:
+        assert reader.execute(sa.select(tables_of.reports)).all() == []
+        assert reader.execute(sa.select(tables_of.check_runs)).all() == []
+
+
+@pytest.mark.parametrize("kind", ["superseded", "final", "superseded already"])
 def test_a_commit_that_is_githubs_head_again_is_not_called_superseded(tables, kind):
     """Though nobody has told of it yet: the branch's row says another commit."""
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
@@ -464,6 +483,9 @@ def test_a_commit_that_is_githubs_head_again_is_not_called_superseded(tables, ki
         a_branch(tx, newest=5, promoted=5)
         if kind == "final":
             late_checks.put_final(tx, a_branch_push(), ended)
+        elif kind == "superseded already":  # the row says this commit, as GitHub does again
+            tx.execute(tables_of.branches.update().values(after=HEAD))
+            late_checks.put_final(tx, a_branch_push(), replace(ended, conclusion="cancelled"))
         else:
             late_checks.put_superseded(tx, a_branch_push(HEAD, after="b" * 40))
 
