@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run each in a process of its own; return 1 where one could not run."""
+    """Run each in a process of its own; return 1 if one could not run."""
     words = list(sys.argv[1:] if argv is None else argv)
     named = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
     options, names = words[len(named) :], named or list(BENCHMARKS)

@@ -1,7 +1,7 @@
-"""What the hook adds to `git push`, beside pre-commit's own hook that does nothing.
+"""Measure what the hook adds to `git push`, compared with a pre-commit hook that does nothing.
 
 Run it from a checkout: `python -m benchmarks.hook`. Pushes of all kinds are interleaved, so that
-a busy machine is as unfair to one as to another.
+a busy machine affects all of them alike.
 """
 
 # ruff: noqa: T201
@@ -40,13 +40,13 @@ repos:
         verbose: true
 """
 KINDS = ("no hook", "git: ours", "pre-commit: nothing", "pre-commit: ours", "prek: ours")
-# A remote on this machine takes a push within 20 ms, so the child's own start is all that is seen;
+# A remote on this machine takes a push within 20 ms, so only the start of the child is measured;
 # GitHub takes a second, and the child is ready by then.
 FAR = "pre-commit: ours, remote takes 1 s"
 
 
 def main() -> int:
-    """Print the medians; return 1 where the hook costs more than it may."""
+    """Print the medians; return 1 if the hook takes longer than the limit."""
     with ExitStack() as stack, tempfile.TemporaryDirectory() as directory:
         plugin = a_plugin(Path(directory) / "brickpush")
         machines = {kind: set_up(kind, Path(directory), plugin, stack) for kind in (*KINDS, FAR)}

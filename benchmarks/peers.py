@@ -1,4 +1,4 @@
-"""Those who are compared, each in a fresh process: `python -m benchmarks.peers NAME URL`.
+"""The peers that are compared, each in a fresh process: `python -m benchmarks.peers NAME URL`.
 
 Each brings the Git folders of the stand-in workspace that follow `main` to the push, and prints
 the seconds from the call, with everything imported, to the last answer.
@@ -21,16 +21,14 @@ import requests
 from benchmarks.workspace import URL
 from promotion.clock import SystemClock
 from promotion.databricks import Databricks
-from promotion.discovery import Survey
+from promotion.discovery import Scan
 from promotion.git_credential import GitToken
-from promotion.git_folder import GitFolder
 from promotion.http import Http, open_session
 from promotion.known_folders import NoMemory
-from promotion.outcome import Conclusion
-from promotion.pace import Pace
-from promotion.push import Push
+from promotion.model import Conclusion, GitFolder, Push
 from promotion.repository_url import RepositoryKey
-from promotion.workspace import Helpers, Workspace, promote_in_workspace
+from promotion.throttle import AdaptiveLimiter
+from promotion.workspace import PromotionContext, Workspace, promote_in_workspace
 
 BEFORE, FIRST, SECOND = "0" * 40, "1" * 40, "2" * 40
 AT_ONCE = 16
@@ -38,13 +36,13 @@ TOKEN = "Bearer benchmark"
 
 
 class Remembered(NoMemory):
-    """A memory that knows the whole workspace already."""
+    """A cache that already has the whole workspace."""
 
     def __init__(self, url: str) -> None:
         answer = requests.get(f"{url}/benchmark/folders", timeout=60)
-        self._seen = Survey(tuple(map(_git_folder, answer.json())), ())
+        self._seen = Scan(tuple(map(_git_folder, answer.json())), ())
 
-    def load(self) -> Survey | None:
+    def load(self) -> Scan | None:
         return self._seen
 
 
@@ -93,17 +91,17 @@ def sdk_pool(url: str) -> float:
 
 
 def known(url: str) -> float:
-    """Brickpush, with the Git folders remembered; the refresh runs beside."""
+    """Brickpush with known folders; the refresh runs in the background."""
     return promote(url, open_workspace(url, Remembered(url)), FIRST)
 
 
 def cold(url: str) -> float:
-    """Brickpush, with nothing remembered and no Git credential stored."""
-    return promote(url, open_workspace(url, NoMemory()), FIRST, Helpers(tokens=Tokens()))
+    """Brickpush without known folders and without a stored Git credential."""
+    return promote(url, open_workspace(url, NoMemory()), FIRST, PromotionContext(tokens=Tokens()))
 
 
 def second(url: str) -> float:
-    """Brickpush's second push, when it has seen how long each Git folder takes."""
+    """Brickpush's second push, when it has measured how long each Git folder takes."""
     workspace = open_workspace(url, Remembered(url))
     promote(url, workspace, FIRST)
     return promote(url, workspace, SECOND)
@@ -111,7 +109,7 @@ def second(url: str) -> float:
 
 def memory(url: str) -> float:
     """Return the megabytes, not seconds, that the known folders of a workspace cost."""
-    open_workspace(url, NoMemory()).known.refreshed()  # loads what any survey needs
+    open_workspace(url, NoMemory()).known.refreshed()  # imports what every scan needs
     workspace = open_workspace(url, NoMemory())
     tracemalloc.start()
     known = workspace.known.refreshed()
@@ -125,12 +123,17 @@ def memory(url: str) -> float:
 def open_workspace(url: str, memory: NoMemory) -> Workspace:
     """Return the workspace as the service opens it, but for the sign-in."""
     http = Http(
-        url, session=open_session(None), authorization=lambda: TOKEN, pace=Pace(SystemClock())
+        url,
+        session=open_session(None),
+        authorization=lambda: TOKEN,
+        limiter=AdaptiveLimiter(SystemClock()),
     )
     return Workspace("benchmark", Databricks(http), memory=memory)
 
 
-def promote(url: str, workspace: Workspace, after: str, helpers: Helpers | None = None) -> float:
+def promote(
+    url: str, workspace: Workspace, after: str, helpers: PromotionContext | None = None
+) -> float:
     """Promote one push, and return the seconds until the last Git folder was read back."""
     move_tip(url, after)
     push = Push("octo-org/etl", "refs/heads/main", BEFORE, after)
@@ -138,7 +141,7 @@ def promote(url: str, workspace: Workspace, after: str, helpers: Helpers | None 
     began = time.perf_counter()
     report = promote_in_workspace(push, names, workspace, helpers)
     seconds = time.perf_counter() - began
-    workspace.known.refreshed()  # waits for the refresh beside, so that all its calls count
+    workspace.known.refreshed()  # waits for the background refresh, so that all its calls count
     failed = [each for each in report.outcomes if each.conclusion is not Conclusion.SUCCESS]
     if report.problem or failed:
         raise SystemExit(f"not promoted: {report.problem} {failed[:1]}")

@@ -1,8 +1,8 @@
-"""Promotion, beside what people do without Brickpush, and beside the computed limit.
+"""Compare promotion with what people do without Brickpush, and with the computed limit.
 
 Run it from a checkout: `python -m benchmarks promotion`. Every run has a fresh process and a
-fresh stand-in workspace (`benchmarks/workspace.py`), and those who are compared take turns, so
-that a busy machine is as unfair to one as to another: only ratios within one run count.
+fresh stand-in workspace (`benchmarks/workspace.py`), and the peers are run alternately, so that
+a busy machine affects all of them alike: only ratios within one run count.
 
 The limit of M Git folders is ceil(M / 16) * P + 2 * G: P a PATCH, G a GET, 16 at once. With at
 most R calls a second after a burst of B, each Git folder needs three calls (GET, PATCH, GET), so
@@ -28,7 +28,7 @@ REPETITIONS = 3
 
 @dataclass(frozen=True)
 class Case:
-    """One workspace, and who promotes in it."""
+    """One workspace, and the peers that promote in it."""
 
     name: str
     folders: int
@@ -46,7 +46,7 @@ class Case:
 
     @property
     def limit(self) -> float:
-        """Seconds that nobody can be faster than, with 16 calls at once."""
+        """The least possible seconds, with 16 calls at once."""
         patch, get = self.patch * self.scale, self.get * self.scale
         slow = round(self.matching * self.share)
         work = (self.matching - slow + slow * self.slower) * patch
@@ -67,7 +67,7 @@ class Case:
 
 
 ALL = ("workflow", "sdk-pool-16", "known", "cold")
-# Whole seconds of Retry-After can't be scaled, so what is refused has real latency.
+# Retry-After counts whole seconds, so cases with throttled calls have real latency.
 THROTTLED = ("known", "sdk-pool-16")
 CASES = (
     Case("small", 200, 40, ALL),
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def refused(self) -> float:
-        """The share of the calls that was refused."""
+        """The share of the calls that were throttled."""
         return self.calls.get("refused", 0) / sum(self.calls.values())
 
     @property
@@ -137,7 +137,7 @@ def run(case: Case, peer: str) -> Run:
 
 
 def measure(cases: Sequence[Case], repetitions: int) -> Runs:
-    """Run all, in turns."""
+    """Run all peers, alternately."""
     runs: Runs = {(case.name, peer): [] for case in cases for peer in case.peers}
     for _ in range(repetitions):
         for case in cases:
@@ -213,7 +213,7 @@ def say(text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print; 0 also where a goal is missed, for machines are noisy."""
+    """Measure and print; return 0 even if a goal is missed, since machines are noisy."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks promotion")
     parser.add_argument("--short", action="store_true", help="a tiny form that proves it runs")
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)

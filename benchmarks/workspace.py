@@ -2,8 +2,8 @@
 
 It is faithful in what costs calls and waiting: pages of 20 with opaque tokens, GET, a PATCH that
 moves `head_commit_id`, the directories, the Git credentials, and refusals. There is no git in
-it: the sandbox's real git costs 50 ms of processor for each PATCH on the machine that is
-measured, so we would measure git. It speaks plain http, the same for all who are compared.
+it: the sandbox's real git takes 50 ms of processor time for each PATCH on the measured machine,
+so we would measure git. It serves plain http, the same for all peers.
 It prints its address and runs until its input ends.
 """
 
@@ -47,7 +47,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Limits:
-    """When calls are refused; 0 is never."""
+    """When calls are throttled; 0 means never."""
 
     rps: float = 0.0
     burst: float = 0.0
@@ -107,7 +107,7 @@ class Folders:
         return 200, body
 
     def directory(self, path: str) -> Answer:
-        """Return what stands in /Repos, in one of its directories, or in an empty root."""
+        """Return the contents of /Repos, of one of its directories, or of an empty root."""
         if path in ("/Users", "/Shared"):
             return 200, {}
         if path == "/Repos":

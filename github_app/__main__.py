@@ -1,4 +1,4 @@
-"""The command `brickpush`: run the service."""
+"""The command `brickpush` and its sub-commands."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from pathlib import Path
 
 import click
 
-from github_app import logs
-from github_app.commands_doctor import doctor
-from github_app.commands_rotate import rotate
-from github_app.commands_setup import setup
-from github_app.commands_workspaces import config_option, folders, plan_command
-from github_app.opening import config_of, settings_of
+from github_app.cli.context import config_of, settings_of
+from github_app.cli.doctor import doctor
+from github_app.cli.folders import config_option, folders, plan_command
+from github_app.cli.rotate import rotate
+from github_app.cli.setup import setup
+from github_app.runtime import logs
 from promotion.errors import ConfigError, PromotionError
-from promotion.printable import printable_lines
-from promotion.redact import redact
+from promotion.safe_text import printable_lines, redact
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="brickpush")
 def cli() -> None:
-    """Push to GitHub, and every Azure Databricks Git folder that follows the branch is there."""
+    """Bring every Azure Databricks Git folder that follows a branch to each pushed commit."""
     logs.configure_for_commands()
 
 
@@ -37,11 +36,11 @@ def cli() -> None:
     type=click.Choice(["all", "web", "worker"]),
     default="all",
     show_default=True,
-    help="web takes webhooks in, worker promotes; apart they need PostgreSQL.",
+    help="web receives webhooks, worker promotes; separately they need PostgreSQL.",
 )
 def serve(config: Path | None, host: str, port: int, role: str) -> None:
-    """Take GitHub's webhooks in and promote every push, until SIGTERM."""
-    from github_app.roles import run  # the server's imports take a second: only where needed
+    """Receive GitHub's webhooks and promote every push, until SIGTERM."""
+    from github_app.service import run  # imported late: the server's imports take a second
 
     settings = settings_of(config)
     run(settings, config=config_of(config), host=host, port=port, role=role)
@@ -52,9 +51,9 @@ for command in (setup, doctor, rotate, plan_command, folders):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Return the exit code: 0 done, 1 failed, 2 configuration."""
+    """Run one command. Return the exit code: 0 success, 1 failure, 2 configuration error."""
     try:
-        # Where a command asks for an exit code, click returns it; else what the command returned.
+        # click returns the exit code that a command sets, otherwise the command's return value.
         code = cli.main(args=argv, prog_name="brickpush", standalone_mode=False)
     except click.ClickException as exc:
         exc.show()

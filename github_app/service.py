@@ -1,136 +1,168 @@
-"""Put what promotes together from the settings."""
+"""Run the service until a signal: the web part, the worker, or both in one process."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
-import requests
+import click
 import sqlalchemy as sa
+from starlette.applications import Starlette
 
-from github_app.admission import Admission
-from github_app.app_keys import private_keys
-from github_app.check_run_records import CheckRunRecords
-from github_app.commit_reports import CommitReports
-from github_app.deployments import Deployments
-from github_app.details_link import Links
-from github_app.github import GitHubApp
-from github_app.lease import Lease, OnlyWorker
-from github_app.ledger import Ledger
-from github_app.memory import FolderMemory
-from github_app.metrics import Metrics
-from github_app.permitted import Permitted
-from github_app.promoter import Promoter, Target
-from github_app.settings import Settings, WorkspaceSettings
-from github_app.sign_in import identity_of
-from github_app.slots import refuse_two_minds, service_slots
-from promotion.clock import SystemClock
-from promotion.databricks import Databricks
-from promotion.entra import Entra
-from promotion.http import Http
-from promotion.known_folders import Memory
-from promotion.pace import Pace
-from promotion.rules import OnConflict, Rule
-from promotion.slot_keeper import Keepers, in_one_process
-from promotion.workspace import Workspace
+from github_app.config.secret_reloader import LiveSecrets
+from github_app.config.settings import Settings
+from github_app.recovery.scheduler import Background, build_background
+from github_app.reports import outbox
+from github_app.reports.details_link import Links
+from github_app.runtime import logs
+from github_app.runtime.metrics import Metrics
+from github_app.runtime.shutdown import STOP_SECONDS, exit_on_signals, shutdown
+from github_app.server.details_page import page_routes
+from github_app.server.http import create_app, create_probes, serve
+from github_app.storage import database
+from github_app.storage.retention import Keep
+from github_app.webhooks.admission import Admission
+from github_app.webhooks.inbox import Intake
+from github_app.wiring import build_promoter, migrate
+from github_app.worker.engine import Engine
+from github_app.worker.lease import fence
+from github_app.worker.postgres_lease import open_lease
+from promotion.errors import ConfigError
+from promotion.http import open_session
+
+Serve = Callable[[Starlette], None]
 
 
-def build_promoter(
-    settings: Settings,
-    session: requests.Session,
-    tables: sa.Engine,
-    metrics: Metrics,
-    lease: Lease | None = None,
-    links: Links | None = None,
-) -> Promoter:
-    """Return what carries out the promotions that *settings* describe."""
-    held = lease or OnlyWorker()
-    refuse_two_minds(settings.workspaces)
-    slots = service_slots(tables, held)
-    targets = [
-        Target(
-            open_workspace(
-                name,
-                workspace,
-                session,
-                FolderMemory(tables, name),
-                slots.of(workspace),
-            ),
-            workspace.git_credential == "app",
-            workspace.deployments,
+def run(settings: Settings, *, config: Path | None, host: str, port: int, role: str) -> None:
+    """Run the service until SIGTERM or SIGINT; raise ConfigError if it can't start."""
+    logs.configure(json=not sys.stderr.isatty())
+    sqlite = sa.make_url(settings.database_url).get_backend_name() == "sqlite"
+    if role != "all" and sqlite:
+        raise ConfigError(
+            "--role web and --role worker need PostgreSQL: leave --role out, or set database_url"
         )
-        for name, workspace in settings.workspaces.items()
-    ]
-    app = open_app(settings, session, told=metrics.calls_left)
-    permitted = Permitted()
-    return Promoter(
-        app,
-        targets,
-        Ledger(tables, metrics, held),
-        CommitReports(CheckRunRecords(tables), permitted),
-        Deployments(permitted),
-        links,
-        always_report=settings.github.check_runs == "always",
-    )
+    exit_on_signals()
+    serving = partial(serve, host=host, port=port, on_listening=_print_address)
+    secrets = LiveSecrets(config, os.environ) if role != "worker" else None
+    links = _links(settings, secrets, config)
+    migrate(settings.database_url)
+    if role == "web":
+        assert secrets is not None
+        _run_web(settings, secrets, links, serving)
+    else:
+        _run_worker(settings, secrets, links, serving)
 
 
-def open_app(
-    settings: Settings,
-    session: requests.Session,
-    *,
-    told: Callable[[int, int], None] = lambda _installation, _remaining: None,
-) -> GitHubApp:
-    """Return the calls that the configured GitHub App makes."""
-    github = settings.github
-    first, *more = private_keys(github)
-    return GitHubApp(
-        github.url,
-        app_id=github.app_id,
-        private_key=first,
-        more_keys=more,
-        session=session,
-        told=told,
-        write_seconds=github.write_seconds,
-        allows=Admission(allowed_owners=github.allowed_owners).allows,
-    )
+def _links(settings: Settings, secrets: LiveSecrets | None, config: Path | None) -> Links | None:
+    """Return the links to the details pages; None without a public URL.
+
+    A worker receives no webhooks, but signs these links with the webhook secret too.
+    """
+    if settings.public_url is None:
+        return None
+    try:
+        return Links(settings.public_url, secrets or LiveSecrets(config, os.environ))
+    except ConfigError as exc:
+        raise ConfigError(
+            f"public_url is set, so a worker signs links with the webhook secret: {exc}"
+        ) from None
 
 
-def open_workspace(
-    name: str,
-    settings: WorkspaceSettings,
-    session: requests.Session,
-    memory: Memory | None = None,
-    keeper: Keepers | None = None,
-) -> Workspace:
-    """Return one configured workspace, with a sign-in of its own."""
-    entra = Entra(identity_of(name, settings.entra, os.environ, session), session)
-    http = Http(
-        settings.host,
-        session=session,
-        authorization=entra.authorization,
-        forget=entra.forget,
-        pace=Pace(SystemClock(), cap=settings.at_once),
-    )
-    return Workspace(
-        name,
-        Databricks(http),
-        roots=settings.roots,
-        rules=rules_of(name, settings),
-        at_once=settings.at_once,
-        memory=memory,
-        keeper=keeper or in_one_process,
-    )
+def _print_address(url: str) -> None:
+    click.echo(f"brickpush: listening on {url}")
+    sys.stdout.flush()
 
 
-def rules_of(name: str, settings: WorkspaceSettings) -> list[Rule]:
-    """Return the workspace's rules, named as its outcomes tell them."""
-    return [
-        Rule(
-            name=f"rule {number} of {name}",
-            paths=rule.paths,
-            follow=rule.follow,
-            on_conflict=OnConflict(rule.on_conflict),
-            back=rule.back,
+def _run_web(settings: Settings, secrets: LiveSecrets, links: Links | None, serving: Serve) -> None:
+    """Receive webhooks; a worker in another process promotes the pending branches."""
+    metrics = Metrics()
+    intake = Intake(settings.database_url, metrics=metrics)
+    intake.start()
+    with shutdown(intake.stop):
+        serving(
+            create_app(
+                intake=intake,
+                secrets=secrets,
+                metrics=metrics,
+                ready=intake.problems,
+                admission=Admission(settings.github.app_id, settings.github.allowed_owners),
+                pages=page_routes(settings, links),
+            )
         )
-        for number, rule in enumerate(settings.rules, start=1)
-    ]
+
+
+def _run_worker(
+    settings: Settings, secrets: LiveSecrets | None, links: Links | None, serving: Serve
+) -> None:
+    """Promote pushes; with *secrets*, also receive webhooks."""
+    worker = _Worker(settings, links)
+    worker.start()
+    with shutdown(worker.stop):
+        serving(worker.create_app(secrets))
+
+
+class _Worker:
+    """The worker: the promotion engine and the periodic jobs."""
+
+    def __init__(self, settings: Settings, links: Links | None) -> None:
+        url = settings.database_url
+        self._settings, self._links = settings, links
+        self._metrics = Metrics()
+        tables = database.open_engine(url)
+        session = open_session(str(settings.ca_path) if settings.ca_path else None)
+        lease = open_lease(url, ttl=settings.lease_seconds)
+        fence(session, lease.may_act)
+        promoter = build_promoter(settings, session, tables, self._metrics, lease, links)
+        self._admission = Admission(settings.github.app_id, settings.github.allowed_owners)
+        self._engine = Engine(
+            database_url=url,
+            engine=tables,
+            promote=promoter.promote,
+            metrics=self._metrics,
+            lease=lease,
+            on_given_up=outbox.put_given_up,
+            keep=Keep(settings.retention.days, settings.retention.payload_days),
+        )
+        self._intake = Intake(url, metrics=self._metrics, on_stored=self._wake)
+        self._background: Background = build_background(
+            settings,
+            tables,
+            promoter=promoter,
+            store=self._intake.store_now,
+            admission=self._admission,
+            metrics=self._metrics,
+            on_pending=self._engine.wake,
+            worker=lease.executor_id,
+        )
+
+    def start(self) -> None:
+        self._engine.start()
+        self._intake.start()
+        self._background.start()
+
+    def stop(self) -> None:
+        self._background.stop()
+        self._intake.stop()
+        self._engine.stop(STOP_SECONDS)
+
+    def create_app(self, secrets: LiveSecrets | None) -> Starlette:
+        if secrets is None:
+            return create_probes(metrics=self._metrics, ready=self._problems)
+        return create_app(
+            intake=self._intake,
+            secrets=secrets,
+            metrics=self._metrics,
+            ready=self._problems,
+            admission=self._admission,
+            pages=page_routes(self._settings, self._links),
+        )
+
+    def _wake(self) -> None:
+        self._engine.wake()
+        self._background.wake()
+
+    def _problems(self) -> Mapping[str, str]:
+        return {**self._intake.problems(), **self._engine.problems()}

@@ -1,4 +1,4 @@
-"""`git promote`: bring Git folders to the pushed commit; look after the hook and the sign-in."""
+"""The command `git promote`: promote, show results, manage the hook and the sign-in."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Sequence
 
 import click
 
-from hooks.commands_results import log, status, wait
-from hooks.commands_setup import doctor, install, login, uninstall
-from hooks.exit_code import ExitCode
+from hooks.command.exit_code import ExitCode
+from hooks.command.results import log, status, wait
+from hooks.command.setup import doctor, install, login, uninstall
 
 COMPLETE = "_GIT_PROMOTE_COMPLETE"
 HELP = """Bring every Databricks Git folder that follows a branch to its pushed commit.
 
 Without --url, the branch is the one checked out here, and its commit is the one that the remote
-has. Nothing counts as done that was not read back from Databricks.
+has. A Git folder counts as done only when its commit was read back from Databricks.
 
 \b
 Exit codes: 0 done, 1 some Git folder failed, 2 configuration, 3 unexpected.
-A branch that nobody knows, or a repository at a host that no Git folder has, ends with 2;
-a workspace that can't be read with 1.
+An unknown branch, or a repository at a host that no Git folder has, ends with 2;
+a workspace that can't be read ends with 1.
 
 \b
 Who you are, in this order:
@@ -32,8 +32,8 @@ Who you are, in this order:
   a profile of ~/.databrickscfg: --workspace, DATABRICKS_CONFIG_PROFILE, the default
   the sign-in of the databricks CLI, of the az CLI, or of `git promote login`
 
-Tokens of Entra's go to Azure Databricks' hosts, and to those that ~/.databrickscfg or promote.toml
-names.
+Entra tokens are sent only to Azure Databricks' hosts, and to those that ~/.databrickscfg or
+promote.toml names.
 
 \b
 Examples:
@@ -51,9 +51,9 @@ Shell completion: eval "$(_GIT_PROMOTE_COMPLETE=bash_source git-promote)", or zs
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--dry-run", "-n", is_flag=True, help="Show what would move, and why; move nothing.")
-@click.option("--branch", metavar="BRANCH", help="Its name or full ref, if not the one here.")
-@click.option("--url", metavar="URL", help="The repository; needs --branch, and no clone.")
-@click.option("--workspace", metavar="NAME", help="A profile, or a workspace of promote.toml.")
+@click.option("--branch", metavar="BRANCH", help="Branch or full ref; default: the one here.")
+@click.option("--url", metavar="URL", help="Repository URL, without a clone; needs --branch.")
+@click.option("--workspace", metavar="NAME", help="Profile, or workspace of promote.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.version_option(package_name="brickpush", message="git promote %(version)s")
 @click.pass_context
@@ -68,11 +68,11 @@ def cli(
 ) -> int | None:
     if context.invoked_subcommand is not None:
         return None
-    from hooks.command_promote import Request, promote
+    from hooks.command.promote import Request, promote
 
     given = {"--url": url, "--branch": branch, "--workspace": workspace}
     empty = [name for name, value in given.items() if value is not None and not value.strip()]
-    if empty:  # a variable of a CI step that is not set must not become another branch
+    if empty:  # an unset variable of a CI step must not select another branch
         raise click.UsageError(f"{', '.join(empty)} must not be empty")
     if url and not branch:
         raise click.UsageError("--url needs --branch")
@@ -86,15 +86,15 @@ for command in (status, wait, log, login, doctor, install, uninstall):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Return the exit code that the shell will see."""
-    from hooks.known_secrets import hide
+    """Run the command and return its exit code."""
+    from hooks.system.known_secrets import hide
     from promotion.errors import ConfigError, PromotionError, SignInError
-    from promotion.printable import printable_lines
+    from promotion.safe_text import printable_lines
 
     try:
         code = cli.main(
             list(sys.argv[1:] if argv is None else argv),
-            # Shells complete the executable; people read the name that they type.
+            # Shells complete the executable's name; people read the name that they type.
             prog_name="git-promote" if COMPLETE in os.environ else "git promote",
             complete_var=COMPLETE,
             standalone_mode=False,

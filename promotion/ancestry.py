@@ -1,4 +1,4 @@
-"""How two commits of a repository stand to each other."""
+"""Whether one commit of a repository contains another."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 
 class Ancestry(enum.Enum):
-    """What is known of a head commit and another commit, in one repository."""
+    """The relation of a head commit to another commit of one repository."""
 
     CONTAINS = "contains"  # the head is the commit or a descendant of it
-    LACKS = "lacks"  # the repository knows the head, and it does not contain the commit
-    FOREIGN = "foreign"  # the repository does not know the head at all
-    UNKNOWN = "unknown"  # nobody can say
+    LACKS = "lacks"  # the repository has the head, and the head does not contain the commit
+    FOREIGN = "foreign"  # the repository does not have the head at all
+    UNKNOWN = "unknown"  # it could not be determined
 
     @classmethod
     def of(cls, contains: bool | None) -> Ancestry:
-        """Return the ancestry of an answer that may be yes, no or none."""
+        """Return the ancestry for True, False or None (not known)."""
         return {True: cls.CONTAINS, False: cls.LACKS, None: cls.UNKNOWN}[contains]
 
 
@@ -25,22 +25,22 @@ class Ancestry(enum.Enum):
 Compare = Callable[[str, str], Ancestry]
 
 
-def nobody_knows(_head: str, _commit: str) -> Ancestry:
-    """The answer of a caller that can't ask about ancestry."""
+def unknown_ancestry(_head: str, _commit: str) -> Ancestry:
+    """Answer UNKNOWN, for a caller that can't compare commits."""
     return Ancestry.UNKNOWN
 
 
-class AskedOnce:
-    """A compare that asks once for each pair of commits, however many threads want to know."""
+class CachedCompare:
+    """A compare that asks once for each pair of commits, whatever the number of threads."""
 
     def __init__(self, compare: Compare) -> None:
         self._compare = compare
-        self._known: dict[tuple[str, str], Ancestry] = {}
-        self._asking: dict[tuple[str, str], threading.Lock] = {}
+        self._cache: dict[tuple[str, str], Ancestry] = {}
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
 
     def __call__(self, head: str, commit: str) -> Ancestry:
         pair = head, commit
-        with self._asking.setdefault(pair, threading.Lock()):
-            if pair not in self._known:
-                self._known[pair] = self._compare(head, commit)
-            return self._known[pair]
+        with self._locks.setdefault(pair, threading.Lock()):
+            if pair not in self._cache:
+                self._cache[pair] = self._compare(head, commit)
+            return self._cache[pair]

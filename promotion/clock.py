@@ -1,4 +1,4 @@
-"""Time as a seam: code that waits is given a clock, and a test's clock does not wait."""
+"""The clock that code which waits is given; a test passes one that does not wait."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds that only grow, and a way to let some pass."""
+    """Monotonic seconds, and sleep."""
 
     def time(self) -> float: ...
     def sleep(self, seconds: float) -> None: ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's monotonic clock."""
 
     def time(self) -> float:
         return time.monotonic()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from promotion.errors import ApiError, BrokenAnswerError
-from promotion.git_folder import GitFolder
 from promotion.http import Http
+from promotion.model import GitFolder
 
 # Create and update run git inline, with a budget of about ten minutes in the backend.
 GIT_SECONDS = 600.0
@@ -68,12 +68,12 @@ class Databricks:
             if exc.not_there:
                 return None
             raise
-        if body.get("id") != repo_id:  # taken at its word, it would say: on no branch
+        if body.get("id") != repo_id:  # else it would be read as a Git folder on no branch
             raise BrokenAnswerError(f"GET {self.host}{path} answered with no Git folder")
         return _git_folder(body)
 
     def lists_git_folder(self, folder: GitFolder) -> bool:
-        """Tell whether the Repos list shows a Git folder, at the path where it was."""
+        """Return whether the Repos list shows a Git folder at its last known path."""
         forms = f"{MOUNT}{folder.path}", folder.path
         return any(each.id == folder.id for form in forms for each in self.list_git_folders(form))
 
@@ -91,7 +91,7 @@ class Databricks:
 
         *discard* deletes whatever is not committed in the Git folder. *git_credential_id* names
         one of the caller's Git credentials, where several fit. *check* is called directly before
-        each sending, and may raise.
+        each attempt to send, and may raise.
         """
         body: dict[str, Any] = {"branch": branch} if branch is not None else {"tag": tag}
         if discard:
@@ -125,7 +125,7 @@ class Databricks:
         return [_workspace_object(entry) for entry in body.get("objects") or ()]
 
     def get_status(self, path: str) -> WorkspaceObject | None:
-        """Return what stands at a path, or None where Databricks says that nothing does."""
+        """Return the object at a path, or None where Databricks says that there is none."""
         try:
             body = self._get("/workspace/get-status", {"path": path})
         except ApiError as exc:
@@ -137,7 +137,7 @@ class Databricks:
         return _workspace_object(body)
 
     def who_am_i(self) -> str:
-        """Return the name under which the workspace knows the caller."""
+        """Return the caller's name in the workspace."""
         me = self._get("/preview/scim/v2/Me")
         return str(me.get("displayName") or me.get("userName") or me.get("id") or "")
 

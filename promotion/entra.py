@@ -1,4 +1,4 @@
-"""Access tokens for Azure Databricks from Entra ID, by MSAL."""
+"""Get access tokens for Azure Databricks from Entra ID, by MSAL."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from msal.exceptions import MsalServiceError
 
 from promotion.entra_credentials import ClientCredential, ManagedIdentity
 from promotion.errors import SignInError, UnreachableError
-from promotion.redact import redact
+from promotion.safe_text import redact
 
-# Azure Databricks' application id in every cloud; ".default" asks for what was granted to it.
+# Azure Databricks' application id in every cloud; ".default" requests what was granted to it.
 DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 DATABRICKS_SCOPE = f"{DATABRICKS}/.default"
 PUBLIC_CLOUD = "https://login.microsoftonline.com"
@@ -31,7 +31,7 @@ MICROSOFT_HOSTS = {
     "https://login.chinacloudapi.cn",
 }
 
-# Microsoft warns that the codes may change: they choose a hint, and nothing else.
+# Microsoft warns that the codes may change, so they only choose a hint.
 NEXT_STEPS = {
     7000215: "the client secret is wrong: use the secret's value, not its id",
     7000222: "the client secret has expired: make a new one in the app registration",
@@ -49,12 +49,12 @@ NEXT_STEPS = {
 
 @dataclass(frozen=True)
 class ServicePrincipal:
-    """An Entra application, and how it proves who it is."""
+    """An Entra application and its credential."""
 
     tenant_id: str
     client_id: str
     credential: ClientCredential
-    authority_host: str = PUBLIC_CLOUD  # another cloud's, or a stand-in's
+    authority_host: str = PUBLIC_CLOUD  # of another cloud, or of a stand-in
 
     @property
     def authority(self) -> str:
@@ -65,10 +65,10 @@ class ServicePrincipal:
 
 
 class Entra:
-    """Signs one identity in; one object a process, so that MSAL's cache is shared.
+    """Signs one identity in; one object for each process, so that MSAL's cache is shared.
 
-    MSAL renews a token five minutes before it expires, and answers a refused request from its
-    memory for a while, so a caller that repeats itself does not reach the network.
+    MSAL renews a token five minutes before it expires. It answers a repeated failed request from
+    its cache for a while, so a retry in that time does not reach the network.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Entra:
             principal.client_id,
             client_credential=principal.credential.for_msal(),
             authority=principal.authority,
-            # MSAL asks Microsoft about hosts that it does not know, unless told not to.
+            # By default MSAL asks Microsoft about hosts that it does not know.
             instance_discovery=principal.authority_host in MICROSOFT_HOSTS,
             http_client=self._session,
         )
@@ -158,11 +158,11 @@ def _managed_identity(identity: ManagedIdentity) -> Any:
 
 
 class NoJsonError(requests.exceptions.RequestException):
-    """Something answered that is not Entra; no ValueError, which MSAL would take for its own."""
+    """Something other than Entra answered; no ValueError, which MSAL would take for its own."""
 
 
 class MsalSession:
-    """What MSAL asks of its http_client, with a time-out and the session's own trust."""
+    """The http_client interface of MSAL, with a time-out and the session's own CA bundle."""
 
     TIMEOUT = (5.0, 30.0)  # seconds to connect, to read
 
@@ -188,7 +188,7 @@ class MsalSession:
 
 
 def _require_json(answer: requests.Response) -> None:
-    """Raise where MSAL would write the whole answer into the log, whatever it holds."""
+    """Raise where MSAL would write the whole answer to the log, with any secret in it."""
     try:
         answer.json()
     except requests.exceptions.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""How an Entra application proves who it is: each form as MSAL takes it."""
+"""The credentials of an Entra application, each in the form that MSAL takes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OIDC_SECONDS = (5.0, 30.0)  # to connect, to read
 
 @dataclass(frozen=True)
 class ClientSecret:
-    """A password of the application."""
+    """A client secret of the application."""
 
     secret: str = field(repr=False)
 
@@ -53,7 +53,7 @@ class Pfx:
 
 @dataclass(frozen=True)
 class Federated:
-    """A signed statement of another identity provider, fetched anew whenever MSAL asks."""
+    """A signed assertion of another identity provider, fetched again whenever MSAL asks."""
 
     assertion: Callable[[], str]
 
@@ -63,7 +63,7 @@ class Federated:
 
 @dataclass(frozen=True)
 class ManagedIdentity:
-    """The identity of the Azure machine that we run on; at most one id, none for the system's."""
+    """The managed identity of this Azure machine; at most one id, none: the system-assigned one."""
 
     client_id: str | None = None
     resource_id: str | None = None
@@ -78,7 +78,7 @@ ClientCredential = ClientSecret | Certificate | Pfx | Federated
 
 
 def federated_token_file(path: Path) -> Callable[[], str]:
-    """Return what reads the token that Kubernetes keeps fresh in a file."""
+    """Return a function that reads the token which Kubernetes renews in a file."""
 
     def read() -> str:
         try:
@@ -95,7 +95,10 @@ def federated_token_file(path: Path) -> Callable[[], str]:
 def github_actions_token(
     environ: Mapping[str, str], session: requests.Session
 ) -> Callable[[], str]:
-    """Return what asks GitHub Actions for a token; the job needs `permissions: id-token: write`."""
+    """Return a function that asks GitHub Actions for a token.
+
+    The job needs `permissions: id-token: write`.
+    """
     url = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL")
     secret = environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
     if not url or not secret:

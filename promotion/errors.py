@@ -1,4 +1,4 @@
-"""What stops a promotion: one base, and a subclass for each thing that happens."""
+"""The errors that stop a promotion: one base class, and a subclass for each cause."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class PromotionError(Exception):
-    """A promotion that can't go on; the message names the thing, the value and the next step."""
+    """A promotion can't continue; the message names the thing, the value and the next step."""
 
 
 class ConfigError(PromotionError):
@@ -14,7 +14,7 @@ class ConfigError(PromotionError):
 
 
 class SignInError(PromotionError):
-    """No access token could be had."""
+    """No access token could be obtained."""
 
 
 class CredentialError(PromotionError):
@@ -22,15 +22,15 @@ class CredentialError(PromotionError):
 
 
 class UnreachableError(PromotionError):
-    """No answer came: name look-up, connection, TLS or a broken answer."""
+    """There was no answer: name resolution, connection, TLS or a broken answer."""
 
 
 class TimedOutError(UnreachableError):
-    """The request was sent and no answer came in time: it may still take effect."""
+    """The request was sent and not answered in time: it may still take effect."""
 
 
 class BrokenAnswerError(UnreachableError):
-    """The request was sent and its answer was lost, or is none: it may have taken effect."""
+    """The request was sent and its answer was lost or invalid: it may have taken effect."""
 
 
 class ApiError(PromotionError):
@@ -48,8 +48,8 @@ class ApiError(PromotionError):
     ) -> None:
         self.call = call  # "PATCH https://adb-1.azuredatabricks.net/api/2.0/repos/1"
         self.status = status
-        self.error_code = error_code  # Databricks' word, "" where there is none
-        self.message = message  # the API's own words, redacted and cut
+        self.error_code = error_code  # Databricks' code, "" where there is none
+        self.message = message  # the API's own message, redacted and shortened
         self.retry_after = retry_after  # seconds
         self.headers: Mapping[str, str] = headers or {}  # of the answer
         words = " ".join(part for part in (error_code, message) if part)
@@ -57,7 +57,7 @@ class ApiError(PromotionError):
 
     @property
     def not_there(self) -> bool:
-        """Whether Databricks itself says that what was asked for does not exist.
+        """Whether Databricks itself says that the object does not exist.
 
         Proxies, other hosts and workspaces without Git folders answer 404, too.
         """
@@ -65,7 +65,7 @@ class ApiError(PromotionError):
 
     @property
     def throttled(self) -> bool:
-        """Whether the same call may be sent again a little later."""
+        """Whether the call was throttled and may be sent again a little later."""
         return self.status in (429, 503) or self.error_code in (
             "REQUEST_LIMIT_EXCEEDED",
             "RESOURCE_EXHAUSTED",

@@ -1,4 +1,4 @@
-"""The table of Databricks' errors: the first row that fits explains one. Pure."""
+"""The table of Databricks errors; the first matching row explains an error. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from promotion.errors import ApiError
-from promotion.outcome import Conclusion
+from promotion.model import Conclusion
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An error in plain words."""
+    """The explanation of an error for a person."""
 
     reason: str
     next_step: str
@@ -22,7 +22,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Row:
-    """One known error: among *statuses*, and known by its code or by its words."""
+    """One known error: it has one of *statuses*, and matches by its code or by its message."""
 
     failure: Failure
     statuses: tuple[int, ...] = ()  # empty: any
@@ -31,7 +31,7 @@ class Row:
     call: str = ""  # a regular expression of the calls that can fail so
 
     def matches(self, exc: ApiError, words: str) -> bool:
-        """Tell whether this row is about *exc*, whose message without names is *words*."""
+        """Return whether this row matches *exc*, whose message without names is *words*."""
         if self.statuses and exc.status not in self.statuses:
             return False
         if self.call and not re.search(self.call, exc.call):
@@ -142,7 +142,7 @@ ROWS = (
     Row(
         TOKEN,
         statuses=(403,),
-        # At the beginning only: further on there may be anybody's path or name.
+        # At the beginning only: paths and names, which anybody may choose, come later.
         message=r"^\W*(the |your )?((invalid|expired|personal|access|aad|entra|oauth) )*tokens?\b",
     ),
     Row(TOKEN, statuses=(400, 403), message=r"^\W*(jwt|[\w.]*claim\w*exception)\b"),
@@ -262,7 +262,7 @@ ROWS = (
     Row(
         Failure(
             "the Git folder is gone",
-            "nothing is to be done, unless it was deleted by mistake",
+            "nothing to do, unless it was deleted by mistake",
             Conclusion.SKIPPED,
         ),
         statuses=(404,),
@@ -270,7 +270,7 @@ ROWS = (
         call=r"/repos/\d+$",
     ),
     Row(
-        Failure("Databricks says that there is no such place", "check the path"),
+        Failure("Databricks says that there is no such path", "check the path"),
         statuses=(404,),
         error_codes=("RESOURCE_DOES_NOT_EXIST",),
     ),
@@ -292,7 +292,7 @@ ROWS = (
     Row(
         Failure(
             "Databricks was not available, longer than we waited",
-            "re-run in some minutes; status.azuredatabricks.net tells about outages",
+            "re-run in some minutes; status.azuredatabricks.net lists outages",
         ),
         statuses=(500, 502, 503, 504),
     ),

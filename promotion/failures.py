@@ -1,4 +1,4 @@
-"""What an error of Databricks means, and what to do about it. Pure."""
+"""Explain an error of Databricks: what it means, and what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from promotion.errors import ApiError, PromotionError
 from promotion.failure_table import ROWS, Failure
 
-# git's own words and those of Databricks' dialog for edits that a checkout would overwrite. They
-# count at the beginning only: branches and files, whose names are others' words, come later.
+# The messages of git and of Databricks' dialog for edits that a checkout would overwrite. They
+# count at the beginning only: names of branches and files, which anybody may choose, come later.
 _EDITS = re.compile(
     r"(?:(?:error|fatal|git_conflict)\s*:\s*)*"
     r"(?:your local changes to the following files would be overwritten"
@@ -17,18 +17,18 @@ _EDITS = re.compile(
     r"|uncommitted changes)\b",
     re.IGNORECASE,
 )
-# What stands in quotes, and what looks like a path, may be called anything.
+# Quoted text and paths are names, and may contain any words.
 _NAMES = re.compile(r"(?<!\w)(?:'[^']*'|\"[^\"]*\"|`[^`]*`)(?!\w)|(?<!\S)\(?/\S+")
 
 
 def explain(exc: ApiError) -> Failure:
-    """Return the first row that fits; the codes of git errors are loose, so messages count too."""
+    """Return the first row that matches; git error codes are imprecise, so messages count too."""
     words = _NAMES.sub("", exc.message)
     return next((row.failure for row in ROWS if row.matches(exc, words)), _unknown(exc))
 
 
 def in_words(exc: PromotionError) -> tuple[str, str]:
-    """Return the reason and the next step of any error; only Databricks' are explained."""
+    """Return the reason and the next step of any error; only Databricks errors are explained."""
     if isinstance(exc, ApiError) and "/api/2.0/" in exc.call:
         failure = explain(exc)
         return failure.reason, failure.next_step
@@ -36,10 +36,10 @@ def in_words(exc: PromotionError) -> tuple[str, str]:
 
 
 def edits_in_the_way(exc: ApiError) -> bool:
-    """Tell whether an update was refused for edits that are not committed, and for nothing else.
+    """Return whether an update was refused for uncommitted edits, and for nothing else.
 
-    Databricks has one code for these, for histories that diverged and for merge conflicts. So
-    both the code and the beginning of the message must say so; any other wording is no.
+    Databricks has one code for these, for diverged histories and for merge conflicts. So both
+    the code and the beginning of the message must match; any other wording does not count.
     """
     if exc.status not in (400, 409) or exc.error_code != "GIT_CONFLICT":
         return False
@@ -50,5 +50,5 @@ def _unknown(exc: ApiError) -> Failure:
     words = " ".join(part for part in (exc.error_code, exc.message) if part)
     said = f"Databricks answered {exc.status}{': ' + words if words else ''}"
     if exc.call.startswith("GET "):
-        return Failure(said, "open this place in Databricks: it tells more")
-    return Failure(said, "open the Git folder in Databricks and pull there: it tells more")
+        return Failure(said, "open this path in Databricks: it shows more")
+    return Failure(said, "open the Git folder in Databricks and pull there: it shows more")

@@ -12,7 +12,7 @@ from promotion.errors import ApiError
 
 @dataclass(frozen=True)
 class GitToken:
-    """What Databricks shall show to GitHub: a user name and a short-lived token."""
+    """What Databricks authenticates to GitHub with: a user name and a short-lived token."""
 
     username: str  # "x-access-token" for an installation token
     token: str = field(repr=False)
@@ -32,9 +32,9 @@ class GitCredentials(Protocol):
 def store_git_credential(credentials: GitCredentials, *, provider: str, token: GitToken) -> None:
     """Make *token* the caller's Git credential for *provider*, whatever was there before.
 
-    A service principal has one credential for each provider, and creating a second one is refused
-    (409 in newer backends, 400 in older ones). So: update what is there, else create, and where
-    somebody else created it in between, update that.
+    A service principal has one credential for each provider, and Databricks refuses a second one
+    (409 in newer backends, 400 in older ones). So: update the existing credential, else create
+    one, and update again where somebody else created one in between.
     """
     if _update(credentials, provider, token):
         return
@@ -48,7 +48,7 @@ def store_git_credential(credentials: GitCredentials, *, provider: str, token: G
 
 
 def find_git_credential(credentials: GitCredentials, provider: str) -> GitCredential | None:
-    """Return the caller's Git credential for *provider*; of several (users) the default one."""
+    """Return the caller's Git credential for *provider*: the default one of a user's several."""
     wanted = provider.casefold()
     found = [c for c in credentials.list_git_credentials() if c.provider.casefold() == wanted]
     return next((c for c in found if c.default), found[0] if found else None)

@@ -1,6 +1,6 @@
-"""HTTP as every call here needs it: time-outs, verified TLS, errors as exceptions.
+"""HTTP calls to the APIs: time-outs, verified TLS, errors as exceptions.
 
-No redirect is followed, but those within GitHub's API that its clients must follow.
+Only redirects within GitHub's API, which its clients must follow, are followed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
 from promotion.errors import ApiError, BrokenAnswerError, TimedOutError, UnreachableError
-from promotion.redact import redact
 from promotion.redirects import MOST_HOPS, REPEATED, named_place, same_place
+from promotion.safe_text import redact
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 65.0  # ordinary Databricks endpoints give up near 60 s
+READ_SECONDS = 65.0  # ordinary Databricks endpoints time out near 60 s
 POOL = 64  # connections kept open to one host
-MESSAGE_LENGTH = 400  # characters of an API's own words that we repeat
+MESSAGE_LENGTH = 400  # characters of an API's own message that we quote
 CODE_LENGTH = 100
 USER_AGENT = "brickpush"
-TLS_BROKE_OFF = "EOF occurred in violation"  # Python's words
-MAY_SAY_NOTHING = ("PATCH", "PUT", "DELETE")  # to whom a success may have no body
+TLS_BROKE_OFF = "EOF occurred in violation"  # Python's message for it
+MAY_HAVE_NO_BODY = ("PATCH", "PUT", "DELETE")  # a success of these may have an empty body
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Answer:
 
 
 class Sender(Protocol):
-    """Who decides when a call is sent, and whether again: `promotion.pace.Pace`, for example."""
+    """Sends a call when it may be sent, and again after a retryable error, like a limiter."""
 
     def send(self, call: Callable[[], Answer], /) -> Answer: ...
 
 
 class _Authorization(AuthBase):
-    """Set the header as requests' own auth does, so that a ~/.netrc can't replace it."""
+    """Set the header as requests' own auth does, so that ~/.netrc can't replace it."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -59,11 +59,11 @@ class _Authorization(AuthBase):
 
 
 def open_session(ca_path: str | None) -> requests.Session:
-    """Return a session that keeps no cookies, follows no redirect and repeats safe calls.
+    """Return a session that keeps no cookies, follows no redirect and retries safe calls.
 
-    A GET that broke, or whose answer was a mishap (500, 502, 504), is sent up to three more times,
-    and once more where its answer ended in the middle; every other method is sent once. Who is
-    throttled (429, 503) must slow down: `promotion.pace` does.
+    A GET is retried up to three times after a connection error or a server error (500, 502,
+    504), and once where its answer ended in the middle; every other method is sent once.
+    `promotion.throttle` retries throttled calls (429, 503), more slowly.
     """
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -72,7 +72,7 @@ def open_session(ca_path: str | None) -> requests.Session:
         session.verify = ca_path
     retries = Retry(
         total=3,
-        other=0,  # TLS that broke off: urllib3 would send a PATCH again, too
+        other=0,  # a broken TLS connection: urllib3 would send a PATCH again, too
         backoff_factor=0.3,
         status_forcelist=(500, 502, 504),
         allowed_methods=("GET",),
@@ -96,24 +96,24 @@ class Http:
         session: requests.Session,
         authorization: Callable[[], str] | None = None,
         headers: Mapping[str, str] | None = None,
-        pace: Sender | None = None,
+        limiter: Sender | None = None,
         forget: Callable[[], None] | None = None,
         follows_redirects: bool = False,
     ) -> None:
         """*forget* drops a token that was not accepted; the call is then sent once more.
 
-        With *follows_redirects* a call is repeated where a redirect leads, as long as that is
-        the same API: no token ever goes to another host.
+        With *follows_redirects*, a call is repeated at the address of a redirect within the same
+        API: no token is ever sent to another host.
         """
         self.base_url = base_url.rstrip("/")
         self._session = session
         self._authorization = authorization
         self._headers = dict(headers or {})
-        self._pace = pace
+        self._limiter = limiter
         self._forget = forget
         self._follows_redirects = follows_redirects
-        # Proxies and authorities for this host, looked up once: requests would at each call,
-        # and would let REQUESTS_CA_BUNDLE win over the session's own value.
+        # Proxies and CA bundle for this host, looked up once: requests would do it at each call,
+        # and REQUESTS_CA_BUNDLE would override the session's own value.
         self._environment = session.merge_environment_settings(
             self.base_url, {}, False, session.verify, None
         )
@@ -131,8 +131,8 @@ class Http:
     ) -> Answer:
         """Send one request and return its answer, or raise ApiError or UnreachableError.
 
-        With a pace it waits for its turn, and is sent again where it was refused for now. Each
-        time its turn has come, and before it is sent, *check* is called; it may raise.
+        With a limiter, the call waits until it may be sent, and is retried where it was
+        throttled. *check* is called directly before each attempt to send; it may raise.
         """
         url = f"{self.base_url}{path}"
         content = {"headers": {**self._headers, **(headers or {})}, "params": params, "json": json}
@@ -140,12 +140,12 @@ class Http:
             try:
                 return self._call(method, url, read_seconds, content, check)
             except ApiError as exc:
-                led_to = self._led_to(url, exc)
-                if led_to is None:
+                redirected = self._redirected(url, exc)
+                if redirected is None:
                     raise
-            if "?" in led_to:  # else the parameters are still to be told
+            if "?" in redirected:  # else the parameters must be sent again
                 content["params"] = None
-            url = led_to
+            url = redirected
         return self._call(method, url, read_seconds, content, check)
 
     def _call(
@@ -156,7 +156,7 @@ class Http:
         content: dict[str, Any],
         check: Callable[[], None] | None,
     ) -> Answer:
-        """Make one call; once more with another token where the first is not accepted."""
+        """Make one call; repeat it with a new token where the first is not accepted."""
 
         def send() -> Answer:
             if check is not None:
@@ -164,21 +164,21 @@ class Http:
             return self._send(method, url, read_seconds, **content)
 
         try:
-            return self._at_pace(send)
+            return self._limited(send)
         except ApiError as exc:
             if exc.status != 401 or self._forget is None:
                 raise
         self._forget()
-        return self._at_pace(send)
+        return self._limited(send)
 
-    def _led_to(self, asked: str, answer: ApiError) -> str | None:
-        """Return where to repeat a call that was answered so; None where it is not to be."""
+    def _redirected(self, asked: str, answer: ApiError) -> str | None:
+        """Return the address at which to repeat a redirected call; None where it must not be."""
         if not self._follows_redirects or answer.status not in REPEATED:
             return None
         return same_place(asked, answer.headers.get("Location", ""), self.base_url)
 
-    def _at_pace(self, send: Callable[[], Answer]) -> Answer:
-        return send() if self._pace is None else self._pace.send(send)
+    def _limited(self, send: Callable[[], Answer]) -> Answer:
+        return send() if self._limiter is None else self._limiter.send(send)
 
     def _send(self, method: str, url: str, read_seconds: float, **content: Any) -> Answer:
         call = f"{method} {url}"
@@ -197,7 +197,7 @@ class Http:
             raise _no_answer(call, exc, read_seconds) from None
         if not 200 <= response.status_code < 300:
             raise _api_error(call, response)
-        return Answer(response.status_code, _told(call, response), response.headers)
+        return Answer(response.status_code, _body(call, response), response.headers)
 
     def _transmit(
         self, request: requests.PreparedRequest, read_seconds: float
@@ -210,9 +210,9 @@ class Http:
         )
 
 
-def _told(call: str, response: requests.Response) -> Any:
-    """Return the JSON of a success. A page that stands in its place is none, whatever it says."""
-    if not response.content and response.request.method in MAY_SAY_NOTHING:
+def _body(call: str, response: requests.Response) -> Any:
+    """Return the JSON of a success; an HTML page in its place is an error, not a success."""
+    if not response.content and response.request.method in MAY_HAVE_NO_BODY:
         return {}
     try:
         return response.json()
@@ -258,10 +258,10 @@ def _api_error(call: str, response: requests.Response) -> ApiError:
 
 
 def error_words(text: str, body: Any) -> tuple[str, str]:
-    """Return (error_code, message) from any of the forms in which the APIs give errors. Pure.
+    """Return (error_code, message) from any of the forms in which the APIs report errors. Pure.
 
     Databricks: {"error_code", "message"}, {"error"}, SCIM {"detail"}, "CODE: message", an HTML
-    page, nothing. GitHub: {"message", "errors"}. Where none fits, the text itself is not shown.
+    page, nothing. GitHub: {"message", "errors"}. Any other text is not shown.
     """
     if isinstance(body, dict) and body:
         message = body.get("message") or body.get("detail") or body.get("error") or ""
@@ -280,7 +280,7 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def _cause(exc: Exception) -> str:
-    """Return what lies at the bottom of a requests exception, in few words and without a URL."""
+    """Return the root cause of a requests exception, in few words and without a URL."""
     reasons = {
         "ConnectTimeoutError": f"no connection within {CONNECT_SECONDS:g} s",
         "CERTIFICATE_VERIFY_FAILED": "the server's TLS certificate is not trusted",
@@ -292,5 +292,5 @@ def _cause(exc: Exception) -> str:
         "IncompleteRead": "the answer ended in the middle",
     }
     text = repr(exc)
-    found = next((words for mark, words in reasons.items() if mark in text), None)
+    found = next((words for name, words in reasons.items() if name in text), None)
     return found or type(exc).__name__

@@ -1,4 +1,4 @@
-"""Remember a workspace's Git folders, so that a push need not wait for a listing."""
+"""Keep the known Git folders of a workspace, so that a push does not wait for a scan."""
 
 from __future__ import annotations
 
@@ -7,81 +7,79 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from promotion.discovery import Survey
+from promotion.discovery import Scan
 from promotion.errors import PromotionError
 
-FRESH_SECONDS = 60.0  # one refresh serves all pushes of this time
+FRESH_SECONDS = 60.0  # one refresh serves all pushes within this time
 
 
 class Memory(Protocol):
-    """Where a survey outlives the process."""
+    """Stores the last scan beyond the life of the process."""
 
-    def load(self) -> Survey | None:
-        """Return the last survey, or None."""
+    def load(self) -> Scan | None:
+        """Return the last scan, or None."""
         ...
 
-    def save(self, seen: Survey) -> None:
-        """Replace the last survey."""
+    def save(self, seen: Scan) -> None:
+        """Replace the last scan."""
         ...
 
 
 class NoMemory:
-    """Forgets: each process surveys anew."""
+    """Stores nothing: each process scans the workspace itself."""
 
-    def load(self) -> Survey | None:
+    def load(self) -> Scan | None:
         return None
 
-    def save(self, seen: Survey) -> None:
-        """Keep nothing."""
+    def save(self, seen: Scan) -> None:
+        """Store nothing."""
 
 
 class KnownFolders:
-    """The Git folders of one workspace: remembered, and refreshed beside the work.
+    """The Git folders of one workspace: cached, and refreshed in the background.
 
-    What is remembered says where Git folders are, not at which commit: promotions look again.
+    The cache holds where Git folders are, not at which commit: promotions read them again.
     """
 
-    def __init__(
-        self, survey: Callable[[], Survey], memory: Memory, now: Callable[[], float]
-    ) -> None:
-        self._survey = survey
+    def __init__(self, scan: Callable[[], Scan], memory: Memory, now: Callable[[], float]) -> None:
+        self._scan = scan
         self._memory = memory
         self._now = now
         self._lock = threading.Lock()  # held for the whole of a refresh: one at a time
-        self._seen: Survey | None = None
+        self._seen: Scan | None = None
         self._seen_at = -FRESH_SECONDS
         self._thread: threading.Thread | None = None
         self.problem: PromotionError | None = None  # why the last refresh failed
 
-    def known(self) -> Survey:
-        """Return what is remembered; where nothing is, survey the workspace first.
+    def known(self) -> Scan:
+        """Return the cached scan; scan the workspace first where there is none.
 
-        Raises PromotionError where there is nothing and the workspace can't be surveyed.
+        Raises PromotionError where nothing is cached and the workspace can't be scanned.
         """
         if self._seen is not None:
             return self._seen
-        remembered = self._memory.load()
-        if remembered is None:
-            return _somewhere(self.refreshed())
-        self._seen = _somewhere(remembered)
+        stored = self._memory.load()
+        if stored is None:
+            return _without_commits(self.refreshed())
+        self._seen = _without_commits(stored)
         return self._seen
 
-    def refreshed(self, *, anew: bool = False) -> Survey:
-        """Return a survey no older than a minute; made *anew*, it says where Git folders are."""
+    def refreshed(self, *, anew: bool = False) -> Scan:
+        """Return a scan no older than a minute; with *anew*, one made now, commits included."""
         with self._lock:
             if self._seen is not None and self._is_fresh() and not anew:
                 return self._seen
             started = self._now()
-            seen = self._survey()
+            seen = self._scan()
             if seen.unread:
                 seen = seen.over(self._memory.load() or self._seen)
             self._memory.save(seen)
-            self._seen = _somewhere(seen)
+            self._seen = _without_commits(seen)
             self._seen_at = started
             return seen
 
     def refresh_beside(self) -> None:
-        """Refresh in a thread of its own, unless one runs or the last is younger than a minute."""
+        """Refresh in a thread, unless one is running or the last is younger than a minute."""
         if self._thread is not None and self._thread.is_alive():
             return
         if self._is_fresh():
@@ -90,11 +88,11 @@ class KnownFolders:
         self._thread.start()
 
     def _is_fresh(self) -> bool:
-        # Less than nothing: the clock was set back since.
+        # A negative age: the clock was set back since.
         return 0 <= self._now() - self._seen_at < FRESH_SECONDS
 
     def settle(self) -> bool:
-        """Wait for a refresh that runs beside; say whether one has brought something to know."""
+        """Wait for the background refresh; return whether there was one and it succeeded."""
         if self._thread is None:
             return False
         self._thread.join()
@@ -106,12 +104,12 @@ class KnownFolders:
             self.problem = None
         except PromotionError as exc:
             self.problem = exc
-        except RuntimeError as exc:  # a thread pool refuses work once the process is ending
+        except RuntimeError as exc:  # a thread pool refuses work during the process's shutdown
             if "shutdown" not in str(exc):
                 raise
 
 
-def _somewhere(seen: Survey) -> Survey:
-    """Return a survey without the commits, which are out of date at the next push."""
+def _without_commits(seen: Scan) -> Scan:
+    """Return a scan without the commits, which are out of date at the next push."""
     folders = (replace(folder, head_commit_id=None) for folder in seen.folders)
     return replace(seen, folders=tuple(folders))

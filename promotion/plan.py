@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from promotion.git_folder import GitFolder
-from promotion.push import Push
+from promotion.model import GitFolder, Push
 from promotion.repository_url import RepositoryKey, is_unencrypted, named, repository_key
 from promotion.rules import EVERY_FOLDER, Rule, deciding_rule, highest
 
@@ -15,11 +14,11 @@ PROVIDERS = {"github", "githubenterprise"}
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a Git folder goes: the head of a branch, or a tag."""
+    """Where a Git folder is to go: the head of a branch, or a tag."""
 
     branch: str | None
     tag: str | None
-    commit: str  # where it should be afterwards, at the least
+    commit: str  # the folder must be at it afterwards, or past it
 
     @property
     def name(self) -> str:
@@ -27,7 +26,7 @@ class Destination:
 
     @property
     def at(self) -> str:
-        """What a folder that has arrived is said to be at: the tag, or the commit."""
+        """The destination in an outcome's words: the tag, or the commit."""
         return self.tag or self.commit[:7]
 
 
@@ -39,8 +38,8 @@ class Decision:
     destination: Destination | None
     reason: str
     rule: Rule = EVERY_FOLDER
-    blocked: bool = False  # it follows the pushed ref, but a person must mend something first
-    arrived: bool = False  # it follows the pushed ref, and was seen where the push takes it
+    blocked: bool = False  # it follows the pushed ref, but a person must correct something first
+    arrived: bool = False  # it follows the pushed ref, and was read at the destination
 
     @property
     def moves(self) -> bool:
@@ -48,29 +47,32 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """What a push is held against: rules in order, and the repository's tags with their commits."""
+class PlanInput:
+    """What a plan depends on besides the push and the Git folders.
 
-    repositories: Collection[RepositoryKey]  # the keys the pushed repository is known under
+    The rules are in order of precedence; the tags are the repository's, with their commits.
+    """
+
+    repositories: Collection[RepositoryKey]  # the pushed repository's names, former ones too
     rules: Sequence[Rule] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan(push: Push, mapped: Mapped, folders: Iterable[GitFolder]) -> list[Decision]:
+def plan(push: Push, plan_input: PlanInput, folders: Iterable[GitFolder]) -> list[Decision]:
     """Return one decision for every Git folder of the pushed repository, in the folders' order.
 
-    Folders of other repositories are not mentioned.
+    Folders of other repositories get none.
     """
-    decisions = (decide(push, mapped, folder) for folder in folders)
+    decisions = (decide(push, plan_input, folder) for folder in folders)
     return [decision for decision in decisions if decision is not None]
 
 
-def decide(push: Push, mapped: Mapped, folder: GitFolder) -> Decision | None:
-    """Return what a push does to one Git folder; None where it is of another repository."""
-    if repository_key(folder.url) not in mapped.repositories:
+def decide(push: Push, plan_input: PlanInput, folder: GitFolder) -> Decision | None:
+    """Return the decision for one Git folder; None where it is of another repository."""
+    if repository_key(folder.url) not in plan_input.repositories:
         return None
-    rule = deciding_rule(folder.path, mapped.rules)
-    destination, reason = _aim(push, mapped.tags, folder, rule)
+    rule = deciding_rule(folder.path, plan_input.rules)
+    destination, reason = _aim(push, plan_input.tags, folder, rule)
     if destination is None:
         return Decision(folder, None, reason, rule)
     if folder.head_commit_id == destination.commit:
@@ -83,7 +85,7 @@ def decide(push: Push, mapped: Mapped, folder: GitFolder) -> Decision | None:
 def overruled(planned: Decision, now: GitFolder, fresh: Decision | None) -> str:
     """Return why a decision no longer holds for the folder as it is *now*, "" where it does.
 
-    *fresh* is what is decided now. The reason names what was planned and what was found.
+    *fresh* is the decision for the folder now. The reason names both states.
     """
     was = planned.folder
     if fresh is None:
@@ -94,7 +96,7 @@ def overruled(planned: Decision, now: GitFolder, fresh: Decision | None) -> str:
     to = planned.destination
     if to is not None and to.branch is not None and now.branch != to.branch:
         return f"somebody checked out {now.branch or 'a tag'} meanwhile"
-    if fresh.moves and _provider(now) != _provider(was):  # whose Git credential is not at hand
+    if fresh.moves and _provider(now) != _provider(was):  # whose Git credential is not held
         return f"its Git provider was changed from {was.provider} to {now.provider} meanwhile"
     return "" if fresh.moves or fresh.arrived or fresh.blocked else fresh.reason
 
@@ -104,7 +106,7 @@ def _provider(folder: GitFolder) -> str:
 
 
 def _obstacle(folder: GitFolder) -> str:
-    """Return what a person must mend before the folder can be moved; "" where nothing is."""
+    """Return what a person must correct before the folder can be moved; "" for nothing."""
     if _provider(folder) not in PROVIDERS:
         return f"its Git provider is {folder.provider or 'not set'}, not GitHub"
     if is_unencrypted(folder.url):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from promotion.ancestry import Ancestry, Compare, nobody_knows
+from promotion.ancestry import Ancestry, Compare, unknown_ancestry
 from promotion.clock import Clock
 from promotion.errors import (
     ApiError,
@@ -17,14 +17,13 @@ from promotion.errors import (
     UnreachableError,
 )
 from promotion.failures import edits_in_the_way, explain
-from promotion.git_folder import GitFolder
-from promotion.outcome import Conclusion, Outcome, ended
+from promotion.model import Conclusion, GitFolder, Outcome, ended
 from promotion.plan import Decision, Destination, overruled
 from promotion.read_back import STALE_SECONDS, Readable, ReadBack, foreign, vanished
 from promotion.rules import EVERY_FOLDER, OnConflict
 
-WATCH_SECONDS = 600.0  # how long git may go on in Databricks after the answer was lost
-FRESH_SECONDS = 1.0  # what was read longer ago is read again directly before an update
+WATCH_SECONDS = 600.0  # how long git may still run in Databricks after the answer was lost
+FRESH_SECONDS = 1.0  # a folder read longer ago is read again directly before an update
 
 NEXT_STEPS: dict[type[PromotionError], str] = {
     UnreachableError: "check the network between here and the workspace, then re-run",
@@ -48,14 +47,14 @@ class GitFolders(Readable, Protocol):
 
 
 class GitAccess(Protocol):
-    """Keeps the Git credential, which every update pulls with, as it must be."""
+    """Keeps the Git credential, which every update pulls with, valid."""
 
     def ensure(self, folder: GitFolder) -> None:
-        """Make sure, just before an update, that its pull will be let in."""
+        """Make sure, just before an update, that a valid credential is stored for its pull."""
         ...
 
     def renew(self, folder: GitFolder) -> bool:
-        """Replace a credential that was refused; False where it is not ours to replace."""
+        """Replace a credential that was refused; False where it must be left alone."""
         ...
 
     def choose(self, folder: GitFolder) -> int | None:
@@ -65,14 +64,14 @@ class GitAccess(Protocol):
 
 @dataclass(frozen=True)
 class Promoter:
-    """Brings Git folders of one workspace where a plan says; every ending is an outcome."""
+    """Brings Git folders of one workspace to their destinations; errors become outcomes."""
 
     folders: GitFolders
     clock: Clock
     access: GitAccess
     plan: Callable[[GitFolder], Decision | None]  # the push's plan for one Git folder
     repository: str  # the pushed one's full name
-    contains: Compare = nobody_knows
+    contains: Compare = unknown_ancestry
 
     def promote(self, decision: Decision) -> Outcome:
         """Bring one Git folder to its destination, and read back where it is."""
@@ -84,7 +83,7 @@ class Promoter:
 
 
 class _EndedError(Exception):
-    """Where a look at the folder ends its promotion, also in the middle of a call."""
+    """The promotion has ended with this outcome; raised also from within a call's check."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.reason)
@@ -92,24 +91,24 @@ class _EndedError(Exception):
 
 
 @dataclass(frozen=True)
-class _Cure:
-    """What is done differently in a second update."""
+class _Remedy:
+    """What a second update does differently."""
 
     discard: bool = False
     git_credential_id: int | None = None
 
 
 class _Move:
-    """One Git folder on its way: its plan is made anew from each look, before each update."""
+    """The promotion of one Git folder: it is read and planned again before each update."""
 
     def __init__(self, to: Promoter, planned: Decision, destination: Destination) -> None:
         self._to = to
         self._planned = planned
         self._destination = destination
-        self._now = planned.folder  # as it was read last; what is remembered has no commit
+        self._now = planned.folder  # as it was read last; a cached one has no commit
         self._read_at = 0.0
-        self._discards: tuple[GitFolder, ApiError] | None = None  # what was refused, and how
-        self._discarded = False  # whether an update that discards was sent, or nearly
+        self._discards: tuple[GitFolder, ApiError] | None = None  # folder and error of the refusal
+        self._discarded = False  # whether an update that discards may have been sent
 
     def run(self) -> Outcome:
         try:
@@ -122,16 +121,16 @@ class _Move:
             return _stopped(self._now, exc)
 
     def _bring(self) -> Outcome:
-        """Update the folder, once more where the cure for a refusal is in our hands."""
+        """Update the folder; retry once where we can remedy the refusal."""
         self._look()
         try:
-            lost = self._update(_Cure())
+            lost = self._update(_Remedy())
         except ApiError as exc:
-            cure = self._cure(exc)
-            if cure is None:
+            remedy = self._remedy(exc)
+            if remedy is None:
                 raise
             self._look()
-            lost = self._update(cure)
+            lost = self._update(remedy)
         return self._follow_up(lost)
 
     def _look(self) -> None:
@@ -147,11 +146,11 @@ class _Move:
             raise _EndedError(self._kept(self._discards[1], "it was changed meanwhile"))
 
     def _without_update(self, fresh: Decision | None) -> Outcome | None:
-        """Return how it ends without an update, by what is decided now; None where it moves."""
+        """Return the outcome where no update is needed now; None where the folder moves."""
         now = self._now
         if reason := overruled(self._planned, now, fresh):
             return ended(now, Conclusion.SKIPPED, reason)
-        assert fresh is not None, "a folder of another repository is left alone"
+        assert fresh is not None, "a folder of another repository has ended above"
         if fresh.blocked:
             step = "correct this in the Git folder, then re-run"
             return ended(now, Conclusion.ACTION_REQUIRED, fresh.reason, step)
@@ -160,7 +159,7 @@ class _Move:
         return self._ahead(fresh)
 
     def _ahead(self, fresh: Decision) -> Outcome | None:
-        """Return how it ends for a folder that would go back to a lower tag; None for others."""
+        """Return the outcome for a folder that would go back to a lower tag; None for others."""
         head, tag, rule = self._now.head_commit_id, self._destination.tag, fresh.rule
         if tag is None or rule.back or head is None:
             return None
@@ -175,17 +174,17 @@ class _Move:
         reason = f"may be ahead of {tag}: GitHub could not compare, and {rule.name} never goes back"
         return ended(self._now, Conclusion.NEUTRAL, reason, "re-run when GitHub answers again")
 
-    def _update(self, cure: _Cure) -> TimedOutError | BrokenAnswerError | None:
-        """Send the update; return what became of its answer where that was lost."""
+    def _update(self, remedy: _Remedy) -> TimedOutError | BrokenAnswerError | None:
+        """Send the update; return the error where its answer was lost."""
         self._to.access.ensure(self._now)
-        self._discarded = cure.discard
+        self._discarded = remedy.discard
         try:
             self._to.folders.update_git_folder(
                 self._now.id,
                 branch=self._destination.branch,
                 tag=self._destination.tag,
-                discard=cure.discard,
-                git_credential_id=cure.git_credential_id,
+                discard=remedy.discard,
+                git_credential_id=remedy.git_credential_id,
                 check=self._look_again,
             )
         except (TimedOutError, BrokenAnswerError) as exc:
@@ -193,28 +192,28 @@ class _Move:
         return None
 
     def _look_again(self) -> None:
-        """Look once more where the update had to wait: for a token, or for its turn."""
+        """Read the folder again where the update had to wait for a token or for the limiter."""
         if self._to.clock.time() - self._read_at <= FRESH_SECONDS:
             return
         try:
             self._look()
-        except UnreachableError as exc:  # of this look: the update itself was not sent
+        except UnreachableError as exc:  # from this read: the update itself was not sent
             raise _EndedError(_stopped(self._now, exc)) from exc
 
-    def _cure(self, exc: ApiError) -> _Cure | None:
-        """Return what may help against a refusal, None where nothing does that is ours to do."""
+    def _remedy(self, exc: ApiError) -> _Remedy | None:
+        """Return what may help after a refusal; None where nothing that we may do helps."""
         access, failure = self._to.access, explain(exc)
         if self._planned.rule.on_conflict is OnConflict.DISCARD and edits_in_the_way(exc):
             self._make_sure_to_discard(exc)
-            return _Cure(discard=True)
+            return _Remedy(discard=True)
         if failure.credential and access.renew(self._now):
-            return _Cure()
+            return _Remedy()
         if failure.ambiguous and (chosen := access.choose(self._now)) is not None:
-            return _Cure(git_credential_id=chosen)
+            return _Remedy(git_credential_id=chosen)
         return None
 
     def _make_sure_to_discard(self, exc: ApiError) -> None:
-        """End the promotion where the rule's word does not hold for what would be deleted."""
+        """End the promotion where the rule does not allow to delete what the folder now holds."""
         now, was = self._now, self._planned.folder
         if now.path != was.path:
             raise _EndedError(self._kept(exc, f"it was moved from {was.path} meanwhile"))
@@ -229,7 +228,7 @@ class _Move:
         return ended(self._now, failure.conclusion, reason, failure.next_step)
 
     def _follow_up(self, lost: TimedOutError | BrokenAnswerError | None) -> Outcome:
-        """Read the folder back; an update whose answer was lost may have been made all the same."""
+        """Read the folder back; an update whose answer was lost may still have been made."""
         to = self._to
         back = ReadBack(
             to.folders,
@@ -248,7 +247,7 @@ class _Move:
         return back.unchanged() if lost is None else _stopped(self._now, lost)
 
     def _watch(self, back: ReadBack) -> Outcome:
-        """Look until git, which is still at it, has moved the folder; never send it again."""
+        """Read until git, which may still be running, has moved the folder; never send again."""
         try:
             outcome = back.read(WATCH_SECONDS)
         except PromotionError as exc:
@@ -262,7 +261,7 @@ class _Move:
 
     def _refused(self, exc: ApiError) -> Outcome:
         failure, now = explain(exc), self._now
-        if failure.conclusion is Conclusion.SKIPPED:  # "gone", which only a look can tell
+        if failure.conclusion is Conclusion.SKIPPED:  # "gone", which must be verified
             return self._gone()
         reason = failure.reason
         if self._discarded:
@@ -270,7 +269,7 @@ class _Move:
         return ended(now, failure.conclusion, reason, failure.next_step)
 
     def _gone(self) -> Outcome:
-        """Look whether the folder is gone, as the answer to its update said."""
+        """Check whether the folder is gone, as the answer to its update said."""
         try:
             self._look()
         except _EndedError as exc:

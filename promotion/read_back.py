@@ -1,7 +1,7 @@
-"""Read a Git folder back after its update, and judge where it is.
+"""Read a Git folder back after its update, and determine the outcome.
 
 Databricks updates a folder to the head of a branch, never to a commit, so the folder may be
-ahead of the push by the time it is read back. A read may also show an older state for a while.
+ahead of the push by the time it is read back. A read may also return an older state for a while.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from promotion.clock import Clock
 from promotion.databricks import WorkspaceObject
 from promotion.errors import ApiError, PromotionError
 from promotion.failures import in_words
-from promotion.git_folder import GitFolder
-from promotion.outcome import Conclusion, Outcome, ended
+from promotion.model import Conclusion, GitFolder, Outcome, ended
 from promotion.plan import Decision, Destination
 
 STALE_SECONDS = 10.0  # how long a read may lag behind a PATCH that succeeded
@@ -34,7 +33,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class ReadBack:
-    """One Git folder after its update."""
+    """One Git folder after its update, and what its reads are compared with."""
 
     folders: Readable
     clock: Clock
@@ -45,10 +44,10 @@ class ReadBack:
     destination: Destination
 
     def read(self, patience: float) -> Outcome | None:
-        """Read until the folder is where it should be; None where it is unchanged until the end.
+        """Read until the folder is at its destination; None where it is unchanged until the end.
 
-        What else it shows may be out of date, older even than before the update: it is believed
-        once it has been shown for as long as reads may lag, or twice at the end.
+        Any other state may be stale, even older than before the update. It is accepted once it
+        has been read for as long as reads may lag, or twice at the end.
         """
         deadline = self.clock.time() + patience
         shown, since, pauses = self.before, self.clock.time(), iter(PAUSES)
@@ -73,7 +72,7 @@ class ReadBack:
             self.clock.sleep(next(pauses, MOST_PAUSE))
 
     def unchanged(self) -> Outcome:
-        """Return what it means that the folder is where it was, though the update succeeded."""
+        """Return the outcome of an update that succeeded and left the folder unchanged."""
         head = self.before.head_commit_id
         ancestry = self._compared(head) if head else Ancestry.LACKS
         if ancestry is Ancestry.FOREIGN:
@@ -83,7 +82,7 @@ class ReadBack:
             step = f"look in the Git folder whether it has {self._commit}"
             return ended(self.before, Conclusion.NEUTRAL, reason, step)
         reason = f"Databricks reported success, but the Git folder is still at {_short(head)}"
-        step = "re-run; if it stays, pull in Databricks and look at what it says"
+        step = "re-run; if that does not help, pull in Databricks and read its message"
         return ended(self.before, Conclusion.FAILURE, reason, step)
 
     @property
@@ -94,13 +93,13 @@ class ReadBack:
         return self.compare(head, self.destination.commit)
 
     def _arrived(self, now: GitFolder) -> Outcome | None:
-        """Return the success that one read shows; None where it shows none."""
+        """Return the success that this read shows; None where it shows none."""
         if self._astray(now):
             return None
         head = now.head_commit_id
         if head == self.destination.commit:
             return self._ended(now, Conclusion.SUCCESS, f"at {_short(head)}")
-        # A tag may be lower than where the folder was: that contains it, and is not the tag.
+        # A tag may be lower than the folder's old commit, which contains it and is not the tag.
         if head is None or self.destination.tag is not None:
             return None
         if self._compared(head) is not Ancestry.CONTAINS:
@@ -116,7 +115,7 @@ class ReadBack:
         return self._ended(now, Conclusion.SUCCESS, reason)
 
     def _judge(self, now: GitFolder) -> Outcome | None:
-        """Return what it means that the folder is elsewhere, once that is sure."""
+        """Return the outcome of a folder that is certainly not at its destination."""
         head, name = now.head_commit_id, self.destination.name
         if self.plan(now) is None or now.branch not in (
             self.before.branch,
@@ -138,7 +137,7 @@ class ReadBack:
         return self._ended(now, Conclusion.CANCELLED, reason)
 
     def _astray(self, now: GitFolder) -> str:
-        """Return why a read says nothing of the update: somebody made the folder another's."""
+        """Return why a read does not show the update: somebody repointed or switched the folder."""
         if self.plan(now) is None:
             return "its URL was changed to another repository meanwhile"
         if now.branch != self.destination.branch:
@@ -150,28 +149,29 @@ class ReadBack:
 
 
 def foreign(before: GitFolder, now: GitFolder, repository: str) -> Outcome:
-    """Return the failure of a folder whose commit the pushed repository does not know."""
+    """Return the failure of a folder whose commit the pushed repository does not have."""
     at = f"the Git folder is at {_short(now.head_commit_id)}, which {repository} does not know"
     if now.head_commit_id == before.head_commit_id:
-        reason = f"{at}: it holds commits that were not pushed, or its URL leads elsewhere now"
+        reason = f"{at}: it holds commits that were not pushed"
+        reason += ", or its URL now leads to another repository"
         step = "push or remove its commits, or correct its URL"
     else:
-        reason = f"{at}: its URL leads elsewhere now"
+        reason = f"{at}: its URL now leads to another repository"
         step = "correct the Git folder's URL, or make it again, then re-run"
     return ended(before, Conclusion.FAILURE, reason, step, after=now.head_commit_id)
 
 
 def vanished(folders: Readable, known: GitFolder) -> Outcome:
-    """Return the outcome of a folder that Databricks says is no more, after a second look.
+    """Return the outcome of a folder that Databricks says does not exist, after a second check.
 
-    What could not be seen is not gone: that is a failure.
+    A folder whose path could not be read is not gone: that is a failure.
     """
     says = "Databricks says that the Git folder does not exist"
     try:
         there = _stands_at(folders, known)
     except PromotionError as exc:
         reason, next_step = in_words(exc)
-        reason = f"{says}, and its path could not be looked at: {reason}"
+        reason = f"{says}, and its path could not be read: {reason}"
         return ended(known, Conclusion.FAILURE, reason, next_step)
     if there is None or (there.id != known.id and not there.git_folder):
         return ended(known, Conclusion.SKIPPED, "it is gone")
@@ -183,7 +183,7 @@ def vanished(folders: Readable, known: GitFolder) -> Outcome:
 
 
 def _stands_at(folders: Readable, known: GitFolder) -> WorkspaceObject | None:
-    """Look at the folder's path; where that may not be read, in the list that showed it."""
+    """Read the object at the folder's path; if that is forbidden, look in the Repos list."""
     try:
         return folders.get_status(known.path)
     except ApiError as exc:

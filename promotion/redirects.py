@@ -1,4 +1,4 @@
-"""Where an API's redirect leads, and whether a call with a token may be repeated there. Pure."""
+"""Resolve an API's redirect, and decide whether a call may be repeated there. Pure."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _PORTS = {"https": 443, "http": 80}
 def same_place(asked: str, location: str, base_url: str) -> str | None:
     """Return the address that *location* means, None where it leaves the API at *base_url*.
 
-    It is put together from the API's own origin, so that no second reading leads elsewhere.
+    The address is built on the API's own origin, so that no other parser finds another host.
     """
     base, wanted = urlsplit(base_url), _read(asked, location)
     if wanted is None or _origin(wanted) != _origin(base):
         return None
     if not wanted.path.startswith(f"{base.path.rstrip('/')}/"):
-        return None  # the page on which a person would sign in, for example
+        return None  # a sign-in page, for example
     query = f"?{wanted.query}" if wanted.query else ""
     return f"{base.scheme}://{base.netloc}{wanted.path}{query}"
 
 
 def named_place(asked: str, location: str) -> str:
-    """Return where *location* leads in words for a message: the origin, and nothing secret."""
+    """Return the origin of *location* for a message; the rest may hold a secret."""
     wanted = _read(asked, location)
     return f"{wanted.scheme}://{_host(wanted)}" if wanted is not None else "no address"
 
 
 def _read(asked: str, location: str) -> SplitResult | None:
-    """Return *location* in its parts; None where programs could read it in two ways."""
+    """Return *location* in its parts; None where parsers could disagree about it."""
     if not location or "\\" in location or " " in location or not location.isprintable():
         return None
     try:

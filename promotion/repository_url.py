@@ -1,4 +1,4 @@
-"""One key for every spelling of a repository's URL. Pure."""
+"""Map every spelling of a repository's URL to one key. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from promotion.redact import redact
+from promotion.safe_text import redact
 
 # git@host:owner/name, the scp-like form; a host of one letter would be a Windows drive.
 _SCP = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]{2,}):(?P<path>(?!/*\d+/)[^\s]+)")
 _DEFAULT_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_DNS_PORTS = {"ssh", "git"}  # their ports say nothing about which repository it is
+_DNS_PORTS = {"ssh", "git"}  # their ports do not identify the repository
 
 
 @dataclass(frozen=True)
 class RepositoryKey:
-    """Which repository a URL means, whoever typed it: equal keys, same repository."""
+    """The identity of a repository: two URLs with equal keys mean the same one."""
 
     host: str  # "github.com", "ghes.example.com:8443"
     owner: str
@@ -32,13 +32,13 @@ def repository_key(url: str | None) -> RepositoryKey | None:
     """Return the key of *url*, or None where it names no repository of a host.
 
     GitHub's owners and names are case-insensitive, and so is a host; user names, passwords,
-    default ports, "www.", doubled slashes, ".git", queries and fragments say nothing about which
-    repository it is.
+    default ports, "www.", doubled slashes, ".git", queries and fragments do not identify the
+    repository.
     """
     if not url:
         return None
     url = url.strip()
-    # Programs differ in which host such a URL names: one could pull from another than we think.
+    # Parsers disagree about the host of such a URL: git could pull from another one.
     if "\\" in url or " " in url or not url.isprintable():
         return None
     split = _split(url)
@@ -53,13 +53,13 @@ def repository_key(url: str | None) -> RepositoryKey | None:
 
 
 def named(url: str | None) -> str:
-    """Return which repository *url* means in words for a message, without a password in it."""
+    """Return the repository of *url* for a message, without any password."""
     key = repository_key(url)
     return f"{key.host}/{key.full_name}" if key is not None else redact(url or "none")[:200]
 
 
 def is_unencrypted(url: str | None) -> bool:
-    """Return whether a token sent to *url* could be read on its way; loopback has none."""
+    """Return whether a token sent to *url* could be read on the network; not for loopback."""
     split = _split((url or "").strip())
     return split is not None and split.scheme == "http" and split.hostname not in LOOPBACK
 
@@ -84,5 +84,5 @@ def _host(split: SplitResult) -> str | None:
         host = "github.com"
     if not host:
         return None
-    own_port = split.port and split.port != _DEFAULT_PORTS[split.scheme]
-    return f"{host}:{split.port}" if own_port and split.scheme not in _DNS_PORTS else host
+    other_port = split.port and split.port != _DEFAULT_PORTS[split.scheme]
+    return f"{host}:{split.port}" if other_port and split.scheme not in _DNS_PORTS else host

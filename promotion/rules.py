@@ -1,4 +1,4 @@
-"""What an operator wrote about paths: what they follow, and what on a conflict. Pure."""
+"""The operator's rules for paths: what Git folders follow, what a conflict does. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OnConflict(enum.Enum):
 class Rule:
     """One rule; the first whose paths match a Git folder decides about it."""
 
-    name: str  # "rule 2 of dev", as outcomes tell it
+    name: str  # "rule 2 of dev", as outcomes show it
     paths: tuple[str, ...]  # globs: * within one directory, ** across directories
     follow: str = "branch"  # "branch", "nothing" or "tag:PATTERN"
     on_conflict: OnConflict = OnConflict.REPORT
@@ -45,7 +45,7 @@ def deciding_rule(path: str, rules: Sequence[Rule]) -> Rule:
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
-    from wcmatch import glob  # 30 ms that a hook without rules need not wait for
+    from wcmatch import glob  # the import takes 30 ms, which the hook does not need
 
     return bool(glob.globmatch(path, tuple(patterns), flags=glob.GLOBSTAR | glob.DOTGLOB))
 

@@ -1,4 +1,4 @@
-"""Promote one push in one workspace: look, plan, hand over the token, carry out, report."""
+"""Promote one push in one workspace: plan, store the Git credential, promote, report."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from promotion.ancestry import AskedOnce, Compare, nobody_knows
+from promotion.ancestry import CachedCompare, Compare, unknown_ancestry
 from promotion.clock import Clock, SystemClock
+from promotion.credential_lock import CredentialLocks, in_one_process
 from promotion.credential_slot import CredentialSlot, TokenSource
 from promotion.databricks import Databricks
-from promotion.discovery import ROOTS, BlindSpot, Survey, survey
+from promotion.discovery import ROOTS, Scan, UnreadablePath, scan
 from promotion.errors import CredentialError, PromotionError
 from promotion.failures import in_words
 from promotion.git_credential import find_git_credential
-from promotion.git_folder import GitFolder
 from promotion.known_folders import KnownFolders, Memory, NoMemory
-from promotion.outcome import Outcome
-from promotion.pace import CAP
-from promotion.plan import Decision, Mapped, decide, plan
+from promotion.model import GitFolder, Outcome, Push
+from promotion.plan import Decision, PlanInput, decide, plan
 from promotion.promote import Promoter
-from promotion.push import Push
 from promotion.repository_url import RepositoryKey, repository_key
 from promotion.rules import Rule
-from promotion.slot_keeper import Keepers, in_one_process
+from promotion.throttle import CAP
 
 
 class Workspace:
-    """One Azure Databricks workspace as one identity sees it; one object a process."""
+    """One Azure Databricks workspace as one identity sees it; one object for each process."""
 
     def __init__(
         self,
@@ -42,18 +40,18 @@ class Workspace:
         at_once: int = CAP,
         memory: Memory | None = None,
         now: Callable[[], float] = time.time,
-        keeper: Keepers = in_one_process,
+        lock: CredentialLocks = in_one_process,
     ) -> None:
-        """*keeper* returns who keeps the identity's credential slot for a provider."""
+        """*lock* returns the lock of the identity's credential slot for a provider."""
         self.name = name
         self.databricks = databricks
         self.roots = tuple(roots)
         self.rules = tuple(rules)
         self.at_once = at_once  # Git folders
-        self.known = KnownFolders(self._survey, memory or NoMemory(), now)
-        self.seconds: dict[int, float] = {}  # how long each Git folder took the last time
+        self.known = KnownFolders(self._scan, memory or NoMemory(), now)
+        self.seconds: dict[int, float] = {}  # the duration of each Git folder's last promotion
         self._slots: dict[str, CredentialSlot] = {}
-        self._now, self._keeper = now, keeper
+        self._now, self._credential_lock = now, lock
 
     @property
     def host(self) -> str:
@@ -63,68 +61,68 @@ class Workspace:
         """Return the identity's credential slot for a provider, whatever its case."""
         key = provider.casefold()
         if key not in self._slots:
-            # Two threads may both come here; the first one's stays.
-            self._slots.setdefault(key, CredentialSlot(self._now, self._keeper(key)))
+            # Two threads may both get here; setdefault keeps the first one's slot.
+            self._slots.setdefault(key, CredentialSlot(self._now, self._credential_lock(key)))
         return self._slots[key]
 
-    def _survey(self) -> Survey:
-        return survey(self.databricks, self.roots)
+    def _scan(self) -> Scan:
+        return scan(self.databricks, self.roots)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one push in one workspace."""
+    """The result of one push in one workspace."""
 
     workspace: str
     host: str
     decisions: tuple[Decision, ...] = ()  # every Git folder of the repository
     outcomes: tuple[Outcome, ...] = ()  # one for each that moves, by path
-    blind_spots: tuple[BlindSpot, ...] = ()
+    unreadable: tuple[UnreadablePath, ...] = ()
     problem: str = ""  # what stopped the whole workspace
     next_step: str = ""
 
 
 class Progress:
-    """Told what happens, as it happens, from several threads; does nothing by itself."""
+    """Receives the events of a promotion, from several threads; this base class ignores them."""
 
     def planned(self, decisions: Sequence[Decision]) -> None:
-        """Every Git folder of the repository, before anything moves."""
+        """Called with the decision for every Git folder, before anything moves."""
 
     def ended(self, outcome: Outcome) -> None:
-        """One Git folder is done with."""
+        """Called when the promotion of one Git folder has ended."""
 
 
 @dataclass(frozen=True)
-class Helpers:
-    """What a door gives to a promotion; without them it does with less."""
+class PromotionContext:
+    """What the hook or the GitHub App provides to a promotion; all of it is optional."""
 
     tokens: TokenSource | None = None  # None leaves the stored Git credential alone
-    contains: Compare = nobody_knows
-    tags: Callable[[], Mapping[str, str]] = dict  # asked for where a tag was pushed
+    contains: Compare = unknown_ancestry
+    tags: Callable[[], Mapping[str, str]] = dict  # called where a tag was pushed
     progress: Progress = field(default_factory=Progress)
     clock: Clock = field(default_factory=SystemClock)
-    done: Sequence[Outcome] = ()  # of Git folders that were updated already: not once more
+    done: Sequence[Outcome] = ()  # of Git folders that were tried already and are not tried again
 
 
 def promote_in_workspace(
     push: Push,
     repositories: Sequence[RepositoryKey],
     workspace: Workspace,
-    helpers: Helpers | None = None,
+    context: PromotionContext | None = None,
 ) -> Report:
     """Bring every known Git folder that follows the pushed ref to the push.
 
-    *repositories* are the names under which the pushed repository is known, today's first.
-    Known folders are remembered; a refresh runs beside the work, and what it finds is told to
-    the workspace's memory. Never raises PromotionError: what stops the workspace is the report's
+    *repositories* are the names of the pushed repository, the present one first. The known Git
+    folders are cached; a refresh runs in the background, and its result is saved to the
+    workspace's cache. Never raises PromotionError: what stops the workspace is the report's
     `problem`.
     """
-    helpers = helpers or Helpers()
-    nothing = Report(workspace.name, workspace.host, outcomes=tuple(helpers.done))
+    context = context or PromotionContext()
+    nothing = Report(workspace.name, workspace.host, outcomes=tuple(context.done))
     try:
         seen = workspace.known.known()
         workspace.known.refresh_beside()
-        return _promote(push, repositories, workspace, helpers, seen, nothing)
+        return _promote(push, repositories, workspace, context, seen, nothing)
     except PromotionError as exc:
         reason, next_step = in_words(exc)
         return replace(nothing, problem=reason, next_step=next_step)
@@ -134,59 +132,59 @@ def promote_and_catch_up(
     push: Push,
     repositories: Sequence[RepositoryKey],
     workspace: Workspace,
-    helpers: Helpers | None = None,
+    context: PromotionContext | None = None,
 ) -> Report:
-    """Do the same, then wait for the refresh and promote what it has found besides.
+    """Do the same, then wait for the refresh and promote the new Git folders that it found.
 
-    For a process that ends afterwards; the service has a memory that owes what appears.
+    For a process that ends afterwards; the service marks the branches of new ones pending.
     """
-    helpers = helpers or Helpers()
-    report = promote_in_workspace(push, repositories, workspace, helpers)
+    context = context or PromotionContext()
+    report = promote_in_workspace(push, repositories, workspace, context)
     if report.problem:
         return report
     if workspace.known.settle():
         seen = workspace.known.known()
-        return _promote(push, repositories, workspace, helpers, seen, report)
+        return _promote(push, repositories, workspace, context, seen, report)
     if workspace.known.problem is None:
         return report
     reason, next_step = in_words(workspace.known.problem)
-    if not report.outcomes:  # then nothing at all was read of this workspace
+    if not report.outcomes:  # then nothing was read in this workspace
         return replace(report, problem=reason, next_step=next_step)
-    spot = BlindSpot("/", f"it could not be searched for Git folders: {reason}")
-    return replace(report, blind_spots=(*report.blind_spots, spot))
+    root = UnreadablePath("/", f"it could not be searched for Git folders: {reason}")
+    return replace(report, unreadable=(*report.unreadable, root))
 
 
 def _promote(
     push: Push,
     repositories: Sequence[RepositoryKey],
     workspace: Workspace,
-    helpers: Helpers,
-    seen: Survey,
+    context: PromotionContext,
+    seen: Scan,
     before: Report,
 ) -> Report:
-    """Carry out what *before* has not yet; return the report of both."""
-    tags = helpers.tags() if push.tag is not None else {}
-    mapped = Mapped(repositories, workspace.rules, tags)
-    decisions = tuple(plan(push, mapped, seen.folders))
+    """Promote what *before* has not tried; return the report of both."""
+    tags = context.tags() if push.tag is not None else {}
+    plan_input = PlanInput(repositories, workspace.rules, tags)
+    decisions = tuple(plan(push, plan_input, seen.folders))
     tried = {outcome.folder.id for outcome in before.outcomes}
     fresh = [decision for decision in decisions if decision.folder.id not in tried]
-    helpers.progress.planned(fresh)
-    access = _Access(workspace, helpers.tokens, repositories, seen.folders)
+    context.progress.planned(fresh)
+    access = _CredentialAccess(workspace, context.tokens, repositories, seen.folders)
     promoter = Promoter(
         workspace.databricks,
-        helpers.clock,
+        context.clock,
         access,
-        partial(decide, push, mapped),
+        partial(decide, push, plan_input),
         push.repository,
-        AskedOnce(helpers.contains),
+        CachedCompare(context.contains),
     )
-    outcomes = [*before.outcomes, *_carry_out(fresh, workspace, access, promoter, helpers)]
+    outcomes = [*before.outcomes, *_carry_out(fresh, workspace, access, promoter, context)]
     ordered = tuple(sorted(outcomes, key=lambda outcome: outcome.folder.path))
-    return replace(before, decisions=decisions, outcomes=ordered, blind_spots=seen.blind_spots)
+    return replace(before, decisions=decisions, outcomes=ordered, unreadable=seen.unreadable)
 
 
-class _Access:
-    """The Git credential that one push's pulls need."""
+class _CredentialAccess:
+    """The Git credential that the pulls of one push need."""
 
     def __init__(
         self,
@@ -204,7 +202,7 @@ class _Access:
 
     @contextlib.contextmanager
     def held(self, providers: Collection[str]) -> Iterator[None]:
-        """Hold the slots of *providers*; always in one order, so that nobody waits in a ring."""
+        """Hold the slots of *providers*, always in the same order, so that there is no deadlock."""
         with contextlib.ExitStack() as stack:
             if self._tokens is not None:
                 for provider in sorted(providers):
@@ -213,7 +211,7 @@ class _Access:
             yield
 
     def ensure(self, folder: GitFolder) -> None:
-        """Make sure that the folder's pull is let in; what failed once is not tried again."""
+        """Make sure that the folder's pull has a credential; do not retry after a failure."""
         if self._failure is not None:
             raise self._failure
         if self._tokens is None or folder.provider is None:
@@ -233,7 +231,10 @@ class _Access:
             raise self._failure from exc
 
     def renew(self, folder: GitFolder) -> bool:
-        """Have a new token stored: it was not known everywhere yet, or somebody replaced it."""
+        """Store a new token at the next update: GitHub refused the one that is stored.
+
+        A new token may not be valid on all of GitHub's servers yet, or somebody replaced it.
+        """
         if self._tokens is None or folder.provider is None:
             return False
         self._workspace.slot(folder.provider).forget(self._numbers[folder.id])
@@ -259,9 +260,9 @@ def _neighbours(
 def _carry_out(
     decisions: Sequence[Decision],
     workspace: Workspace,
-    access: _Access,
+    access: _CredentialAccess,
     promoter: Promoter,
-    helpers: Helpers,
+    context: PromotionContext,
 ) -> list[Outcome]:
     moving = [decision for decision in decisions if decision.moves]
     if not moving:
@@ -275,6 +276,6 @@ def _carry_out(
         for future in as_completed([pool.submit(promoter.promote, each) for each in moving]):
             outcome = future.result()
             workspace.seconds[outcome.folder.id] = outcome.seconds
-            helpers.progress.ended(outcome)
+            context.progress.ended(outcome)
             outcomes.append(outcome)
     return outcomes

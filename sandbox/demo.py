@@ -21,7 +21,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from sandbox import world
-from sandbox.github.check_runs import CheckRun
+from sandbox.github.state.check_runs import CheckRun
 from sandbox.sandbox import Sandbox, open_sandbox
 
 PATIENCE = 50.0  # seconds for one push to reach every Git folder
@@ -31,7 +31,7 @@ MARKS = {"success": "green", "failure": "red", "action_required": "yellow"}
 
 
 class DemoFailedError(Exception):
-    """The demo did not come to its end."""
+    """The demo did not complete."""
 
 
 def run() -> int:
@@ -39,7 +39,7 @@ def run() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an ASCII terminal has no such lines
     console = Console(highlight=False)
-    # git may still be writing in a Git folder when everything is told to stop.
+    # git may still be writing in a Git folder when everything is stopped.
     with tempfile.TemporaryDirectory(prefix="brickpush-", ignore_cleanup_errors=True) as name:
         try:
             last_line = _story(Path(name), console)

@@ -1,4 +1,4 @@
-"""What a look for leaks has to know of every stand-in in this process, wherever it was made.
+"""What a search for leaks needs to know of every stand-in in this process.
 
 A stand-in reports each secret that it is given, and each text that the product has written where
 others read it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-MADE = "5ec2e75ec2"  # how each secret begins that a stand-in makes: they are found by it at once
+MADE = "5ec2e75ec2"  # the prefix of each secret that a stand-in creates, to find them quickly
 Watcher = Callable[[str, str], None]
 
 known: set[str] = set()  # secrets that a stand-in was given, also those replaced since
@@ -28,6 +28,6 @@ def secret(value: str) -> None:
 
 
 def written(where: str, *texts: str | None) -> None:
-    """Show what the product has written to all who watch."""
+    """Pass what the product has written to all watchers."""
     for watcher in watchers:
         watcher(where, "\n".join(text for text in texts if text))

@@ -49,7 +49,7 @@ class Fault:
         self._dice = random.Random(self.seed)
 
     def strikes(self, method: str, path: str) -> bool:
-        """Say whether this request is struck; of those that match, only the part that is told."""
+        """Return whether this request is hit; of the matching ones, only the configured share."""
         if not fnmatch.fnmatchcase(method, self.method):
             return False
         if not fnmatch.fnmatchcase(path, self.path):

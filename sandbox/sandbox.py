@@ -34,7 +34,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Place:
-    """One workspace, and who may do what in it."""
+    """One workspace, and its principals."""
 
     workspace: Workspace
     principal: Principal
@@ -64,9 +64,9 @@ class Sandbox:
         return next(each for each in self.workspaces if each.name == name)
 
     def describe(self) -> dict[str, Any]:
-        """Return what another program needs to use the sandbox; it holds the sandbox's secrets.
+        """Return what another program needs to use the sandbox, including the sandbox's secrets.
 
-        What only an App has is None where there is none.
+        Values that only an App has are None without one.
         """
         return {
             "github": self._describe_github(),
@@ -104,7 +104,7 @@ class Sandbox:
 
 @contextlib.contextmanager
 def open_sandbox(directory: Path, options: Options | None = None) -> Iterator[Sandbox]:
-    """Start a sandbox in *directory*, which is made where it is missing; stop it at the end."""
+    """Start a sandbox in *directory*, which is created if missing; stop it at the end."""
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -181,7 +181,7 @@ class _Builder:
         return github, faults
 
     def _entra(self) -> Entra:
-        listener = self._listener("entra", https=True)  # MSAL speaks nothing else
+        listener = self._listener("entra", https=True)  # MSAL supports nothing else
         entra = Entra(url=listener.url)
         entra.faults.latency_seconds = self._options.latency_ms / 1000
         listener.serve(entra.asgi)

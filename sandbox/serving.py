@@ -17,9 +17,9 @@ BACKLOG = 2048
 
 
 class QuietServer(uvicorn.Server):
-    """A uvicorn server that leaves the process's signals alone, and ends when it is told to.
+    """A uvicorn server that leaves the process's signals alone, and stops on request.
 
-    uvicorn's own loop looks ten times a second whether it should end.
+    uvicorn's own loop checks ten times a second whether it should end.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -83,15 +83,15 @@ class Listener:
         for connection in list(server.server_state.connections):  # of clients that stay
             if connection.transport is not None:
                 connection.transport.abort()
-        # Who is in the middle of a TLS handshake is known to the loop only.
+        # Only the loop knows the connections in the middle of a TLS handshake.
         for transport in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
             transport.abort()
-        for _ in range(2):  # lets the transports tell that they are lost
+        for _ in range(2):  # lets the transports report that they are lost
             await asyncio.sleep(0)
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
-        """Refuse every connection meanwhile, and end those that are open; the port stays ours."""
+        """Refuse every connection within the block, and close open ones; keep the port."""
         assert self._app is not None
         self._stop()
         self._socket = _bound(self._port)

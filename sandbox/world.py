@@ -1,4 +1,4 @@
-"""What the stand-ins hold at the start: repositories, branches and Git folders. Pure."""
+"""What the stand-ins contain at the start: repositories, branches and Git folders. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _name(repository: str) -> str:
 
 
 def spelled(url: str, number: int) -> str:
-    """Return *url* as some person would type it: Databricks keeps what was typed."""
+    """Return *url* as some person would type it: Databricks stores what was typed."""
     plain = url.removesuffix(".git")
     scheme, _, rest = plain.partition("://")
     forms = (url, plain, f"{plain}/", f"{scheme}://octocat@{rest}.git", _upper(plain))

@@ -116,14 +116,14 @@ def counted(service, sample):
 
 def settled(service):
     """Wait until nothing is owed: no promotion runs or waits."""
-    wait_until(lambda: not is_owed(service), what="the end of all promotions")
+    wait_until(lambda: not is_pending(service), what="the end of all promotions")
 
 
-def is_owed(service):
+def is_pending(service):
     """Say whether a promotion runs or waits, by the service's own file of SQLite."""
-    owed = "select count(*) from branches where newest > promoted or running is not null"
+    pushed = "select count(*) from branches where newest > promoted or running is not null"
     with contextlib.closing(sqlite3.connect(service.directory / "brickpush.sqlite")) as reader:
-        return reader.execute(owed).fetchone() != (0,)
+        return reader.execute(pushed).fetchone() != (0,)
 
 
 def push(sandbox, service, **where):

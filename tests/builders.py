@@ -7,14 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from promotion.ancestry import Ancestry, Compare, nobody_knows
+from promotion.ancestry import Ancestry, Compare, unknown_ancestry
 from promotion.clock import Clock
 from promotion.databricks import WorkspaceObject
 from promotion.errors import ApiError
-from promotion.git_folder import GitFolder
-from promotion.plan import Decision, Destination, Mapped, decide
+from promotion.model import GitFolder, Push
+from promotion.plan import Decision, Destination, PlanInput, decide
 from promotion.promote import GitAccess, GitFolders, Promoter
-from promotion.push import Push
 from promotion.repository_url import RepositoryKey
 
 # They differ in the seven characters that people are shown.
@@ -77,18 +76,18 @@ def a_promoter(
     folders: GitFolders,
     *,
     push: Push | None = None,
-    mapped: Mapped | None = None,
-    contains: Compare = nobody_knows,
+    plan_input: PlanInput | None = None,
+    contains: Compare = unknown_ancestry,
     clock: Clock | None = None,
     access: GitAccess | None = None,
 ) -> Promoter:
     """Return what promotes a push of `octo-org/etl`, by no rules unless *mapped* says so."""
-    push, mapped = push or a_push(), mapped or Mapped({ETL})
+    push, plan_input = push or a_push(), plan_input or PlanInput({ETL})
     return Promoter(
         folders,
         clock or StillClock(),
         access or StoredAccess(),
-        partial(decide, push, mapped),
+        partial(decide, push, plan_input),
         push.repository,
         contains,
     )

@@ -12,7 +12,7 @@ from verdicts import Fault
 from witness import Witness
 
 from sandbox import world
-from sandbox.github.disorder import Disorder
+from sandbox.github.state.disorder import Disorder
 from sandbox.sandbox import Sandbox
 
 SETTLE_SECONDS = 60.0

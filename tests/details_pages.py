@@ -12,12 +12,12 @@ from builders import NEW, OLD, a_folder, a_push
 from running import wait_until
 from starlette.applications import Starlette
 
-from github_app import outcomes
-from github_app.branches import BranchPush
-from github_app.details_link import Links
-from github_app.details_page import DetailsPage
-from github_app.server import build_server
-from promotion.outcome import Conclusion, Outcome
+from github_app.reports import outcomes
+from github_app.reports.details_link import Links
+from github_app.server.details_page import DetailsPage
+from github_app.server.http import build_server
+from github_app.storage.branches import BranchPush
+from promotion.model import Conclusion, Outcome
 from promotion.workspace import Report
 
 HOST = "https://adb-1.7.azuredatabricks.net"
@@ -38,7 +38,7 @@ def an_outcome(number=1, **changes):
     return replace(outcome, **changes)
 
 
-def an_owed_push(seq=7, **changes):
+def a_pending_push(seq=7, **changes):
     return BranchPush(a_push(**changes), 1, "https://github.com/octo-org/etl", 11, seq, 1.0)
 
 
@@ -60,15 +60,15 @@ class Pages:
         self._thread.start()
         self.url = wait_until(lambda: urls, what="the URL")[0]
 
-    def record(self, told, owed=None):
+    def record(self, told, pushed=None):
         """Keep a report, and return the link to its page."""
-        owed = owed or an_owed_push()
+        pushed = pushed or a_pending_push()
         with self._tables.begin() as tx:
-            link = outcomes.record(tx, owed, told, at=1_700_000_000.0, links=self._links)
+            link = outcomes.record(tx, pushed, told, at=1_700_000_000.0, links=self._links)
         return self.url + link
 
-    def show(self, told, owed=None):
-        return requests.get(self.record(told, owed), timeout=30)
+    def show(self, told, pushed=None):
+        return requests.get(self.record(told, pushed), timeout=30)
 
     def stop(self):
         self._server.should_exit = True

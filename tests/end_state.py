@@ -18,9 +18,9 @@ from verdicts import (
     identity_of,
 )
 
-from sandbox.databricks.records import FolderSnapshot
-from sandbox.github.check_runs import CheckRun
-from sandbox.github.refs import TAGS
+from sandbox.databricks.state.records import FolderSnapshot
+from sandbox.github.git.refs import TAGS
+from sandbox.github.state.check_runs import CheckRun
 
 REDIRECTED = {what.value for what in REDIRECTIONS}
 

@@ -17,7 +17,7 @@ from witness import Witness
 
 from sandbox import world
 from sandbox.faults import HTML, Fault
-from sandbox.github.deliveries import Delivery
+from sandbox.github.state.deliveries import Delivery
 from sandbox.sandbox import Sandbox
 
 QUICK = {**FAST, "BRICKPUSH_RECONCILE_SECONDS": "1"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from builders import StillClock
 
-from github_app.access import InstallationAccess
-from github_app.github import GitHubApp
+from github_app.github.access import InstallationAccess
+from github_app.github.app import GitHubApp
 from promotion.http import open_session
 from promotion.repository_url import repository_key
 from sandbox.faults import Faults

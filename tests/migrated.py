@@ -6,7 +6,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from github_app import database
+from github_app.wiring import migrate
 
 
 def sqlite_with_tables(path: Path) -> str:
@@ -20,5 +20,5 @@ def sqlite_with_tables(path: Path) -> str:
 def _template() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "brickpush.sqlite"
-        database.migrate(f"sqlite:///{path}")
+        migrate(f"sqlite:///{path}")
         return path.read_bytes()

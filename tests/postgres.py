@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from github_app import database
+from github_app.wiring import migrate
 
 MISSING = "PostgreSQL's server is not installed: apt-get install postgresql, or put initdb on PATH"
 SUPERUSER = "brickpush"
@@ -138,7 +138,7 @@ class Postgres:
         if not hasattr(self, "_template"):
             self._template = "with_tables"
             self.execute(f"create database {self._template}")
-            database.migrate(self.url(self._template))
+            migrate(self.url(self._template))
         name = f"test_{uuid.uuid4().hex}"
         self.execute(f"create database {name} template {self._template}")
         return self.url(name)

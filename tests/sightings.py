@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox.databricks.changes import FolderChange, What
-from sandbox.databricks.records import FolderSnapshot
-from sandbox.github.check_runs import CheckRun
-from sandbox.github.refs import HEADS, TAGS, RefChange
-from sandbox.github.repositories import Repository
+from sandbox.databricks.state.changes import FolderChange, What
+from sandbox.databricks.state.records import FolderSnapshot
+from sandbox.github.git.refs import HEADS, TAGS, RefChange
+from sandbox.github.state.check_runs import CheckRun
+from sandbox.github.state.repositories import Repository
 from sandbox.sandbox import Sandbox
 
 # By which a person makes a Git folder follow something else, or nothing.

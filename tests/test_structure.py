@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import os
 import subprocess
 import sys
@@ -17,26 +18,91 @@ MAY_IMPORT = {
     "github_app": {"github_app", "promotion"},
     "sandbox": {"sandbox"},
 }
+# Within a package: what each folder, and each module at its top, may import of the others.
+BASE = {"config", "runtime"}
+CORE = BASE | {"github", "storage", "reports"}
+FLOORS = {
+    "github_app": {
+        "config": set(),
+        "runtime": set(),
+        "github": {"config"},
+        "storage": {"config", "github"},
+        "reports": {"github", "storage"},
+        "webhooks": CORE - {"config"},
+        "worker": CORE,
+        "recovery": CORE | {"webhooks", "worker"},
+        "server": CORE - {"github"} | {"webhooks"},
+        "wiring": CORE | {"webhooks", "worker"},
+        "service": CORE | {"recovery", "server", "webhooks", "wiring", "worker"},
+        "doctor": {"github"},
+        "setup": {"config", "doctor", "github", "server"},
+        "cli": CORE | {"doctor", "setup", "wiring", "worker"},
+        "__main__": {"cli", "runtime", "service"},
+    },
+    "hooks": {
+        "foreground": set(),
+        "promote_after_push": {"foreground"},
+        "system": {"foreground"},
+        "pushed": {"system"},
+        "workspaces": {"foreground", "pushed", "system"},
+        "results": {"foreground", "system", "workspaces"},
+        "background": {"foreground", "pushed", "results", "system", "workspaces"},
+        "output": {"results", "system", "workspaces"},
+        "command": {"output", "pushed", "results", "system", "workspaces"},
+        "promote": {"command", "system"},
+    },
+    "sandbox/github": {
+        "errors": set(),
+        "git": set(),
+        "state": {"errors", "git"},
+        "representations": {"git", "state"},
+        "webhooks": {"git", "representations", "state"},
+        "api": {"errors", "git", "representations", "state", "webhooks"},
+        "web": {"api", "errors", "representations", "state", "webhooks"},
+        "controls": {"api", "git", "representations", "state", "web", "webhooks"},
+        "site": {"api", "errors", "state", "web"},
+        "server": {"controls", "site", "state"},
+    },
+    "sandbox/databricks": {
+        "problems": set(),
+        "errors": {"problems"},
+        "git": {"problems"},
+        "state": {"errors", "git", "problems"},
+        "calls": {"errors", "state"},
+        "api": {"calls", "errors", "git", "problems", "state"},
+        "workspace": {"api", "calls", "errors", "git", "state"},
+    },
+}
+# What `git push` waits for imports only what Python has loaded anyway, or loads in no time.
+QUICK = {"__future__", "contextlib", "os", "sys"}
+QUICK_ON_WINDOWS = {"ctypes"}
+QUICK_WHERE_NEEDED = {"collections.abc", "subprocess", "time"}  # within a function or for types
+MOST_MODULES = {"promotion": 25}
 # Where each kind of I/O lives; a stranger fails the test.
 ADDRESSES = {
     "requests": {
         "promotion/http.py",
         "promotion/entra.py",
         "promotion/entra_credentials.py",
-        "hooks/identity/user_sign_in.py",
-        "github_app/fence.py",
-        "github_app/github.py",
-        "github_app/service.py",
-        "github_app/sign_in.py",
+        "hooks/workspaces/user_sign_in.py",
+        "github_app/worker/lease.py",
+        "github_app/github/app.py",
+        "github_app/wiring.py",
+        "github_app/config/identity.py",
     },
-    "msal": {"promotion/entra.py", "hooks/identity/user_sign_in.py"},
-    "dbos": {"github_app/engine.py"},
+    "msal": {"promotion/entra.py", "hooks/workspaces/user_sign_in.py"},
+    "dbos": {"github_app/worker/engine.py"},
     # git, the az and databricks programs, and on Windows the hook's foreground.
-    "subprocess": {"hooks/git.py", "hooks/programs.py", "hooks/output.py", "hooks/spawn.py"},
+    "subprocess": {
+        "hooks/system/git.py",
+        "hooks/system/programs.py",
+        "hooks/foreground/program_output.py",
+        "hooks/foreground/spawn.py",
+    },
     "urllib.request": set(),
     "http.client": set(),
 }
-LONGEST_FUNCTION, LONGEST_MODULE = 50, 300  # lines
+LONGEST_FUNCTION, LONGEST_MODULE = 50, 400  # lines
 
 
 def modules(*packages):
@@ -47,12 +113,24 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
+def names_imported_by(node):
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        yield node.module
+
+
 def imports(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module
+        yield from names_imported_by(node)
+
+
+def imported_modules(path):
+    """Also tell modules that are imported by name from their package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        yield from names_imported_by(node)
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
@@ -65,6 +143,70 @@ def test_data_flows_one_way_between_the_packages(package):
     }
 
     assert strangers == set()
+
+
+def room(path, package):
+    """Return the folder of a module, or the module itself where it lies at the package's top."""
+    return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_within_a_package_each_folder_imports_only_what_lies_below_it(package):
+    prefix = package.replace("/", ".") + "."
+    strangers = {
+        (name_of(path), name)
+        for path in modules(package)
+        for name in imported_modules(path)
+        if name.startswith(prefix)
+        and (other := name.removeprefix(prefix).split(".")[0]) != room(path, package)
+        and other not in FLOORS[package].get(room(path, package), set())
+    }
+    rooms = {room(path, package) for path in modules(package)} - {"__init__"}
+
+    assert strangers == set()
+    assert rooms == set(FLOORS[package])
+
+
+def test_no_package_within_a_package_is_imported_in_a_circle():
+    for package, floors in FLOORS.items():
+        graphlib.TopologicalSorter(floors).prepare()
+        assert set().union(*floors.values()) <= set(floors), package
+
+
+def test_what_git_push_waits_for_imports_next_to_nothing():
+    paths = [ROOT / "hooks" / "promote_after_push.py", *modules("hooks/foreground")]
+    strangers = set()
+    for path in paths:
+        allowed = QUICK | (QUICK_ON_WINDOWS if "windows" in path.name else set())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_once = {name for node in tree.body for name in names_imported_by(node)}
+        strangers |= {
+            (path.name, name)
+            for name in {name for node in ast.walk(tree) for name in names_imported_by(node)}
+            if not name.startswith("hooks.foreground")
+            and name not in allowed | (QUICK_WHERE_NEEDED if name not in at_once else set())
+        }
+
+    assert strangers == set()
+
+
+@pytest.mark.parametrize("package", [*PRODUCT, "sandbox"])
+def test_a_folder_holds_no_more_than_one_can_read(package):
+    folders = {path.parent for path in modules(package) if "migrations" not in path.parts}
+
+    crowded = {
+        name_of(folder)
+        for folder in folders
+        if len([path for path in folder.glob("*.py") if path.name != "__init__.py"])
+        > MOST_MODULES.get(name_of(folder), 15)
+    }
+    silent = {
+        name_of(folder)
+        for folder in folders
+        if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    }
+
+    assert (crowded, silent) == (set(), set())
 
 
 @pytest.mark.parametrize("library", ADDRESSES)

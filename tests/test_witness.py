@@ -29,7 +29,7 @@ from verdicts import (
 from witness import Witness
 
 from sandbox import world
-from sandbox.github.check_runs import CheckRun
+from sandbox.github.state.check_runs import CheckRun
 from sandbox.sandbox import ADMIN, Options, open_sandbox
 
 MAIN, DEV = "refs/heads/main", "refs/heads/dev"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sandbox.github.check_runs import CheckRun
-from sandbox.github.refs import TAGS
+from sandbox.github.git.refs import TAGS
+from sandbox.github.state.check_runs import CheckRun
 
 FALSE_SUCCESS = "false success"
 FALSE_TITLE = "a title that is not so"

@@ -27,10 +27,10 @@ from verdicts import (
 )
 from work_in_folders import Work
 
-from sandbox.databricks.changes import What
-from sandbox.databricks.records import FolderSnapshot
-from sandbox.github.check_runs import CheckRun
-from sandbox.github.refs import HEADS, TAGS
+from sandbox.databricks.state.changes import What
+from sandbox.databricks.state.records import FolderSnapshot
+from sandbox.github.git.refs import HEADS, TAGS
+from sandbox.github.state.check_runs import CheckRun
 from sandbox.sandbox import Sandbox
 
 HANDS_SECONDS = 5.0  # what a person did so lately, nobody can have read back yet

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sightings import Sightings, local_branches_with, short
 from verdicts import RULE_BROKEN, WORK_LOST, Fault
 
-from sandbox.databricks.changes import FolderChange, What
+from sandbox.databricks.state.changes import FolderChange, What
 
 SENT_SECONDS = 2.0  # an update may be on its way when a person moves the folder
 

@@ -1,9 +1,10 @@
-"""The files that setup leaves: secrets for their owner's eyes only, and `brickpush.toml`."""
+"""Write the files of a setup: secrets that only their owner can read, and `brickpush.toml`."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ GITHUB = "https://github.com"
 
 @dataclass(frozen=True)
 class WorkspaceAnswers:
-    """The first workspace: what is told to the file about it."""
+    """The settings of the first workspace."""
 
     name: str
     host: str
@@ -29,7 +30,7 @@ class WorkspaceAnswers:
 
 @dataclass(frozen=True)
 class Answers:
-    """What `brickpush.toml` is made of."""
+    """The values in `brickpush.toml`."""
 
     app_id: int
     private_key_path: str
@@ -38,13 +39,13 @@ class Answers:
     ca_path: Path | None = None
     client_id: str = ""
     client_secret_path: str = ""
-    public_url: str = ""  # where people reach the service, where that is known
+    public_url: str = ""  # of the service, for people, if known
     workspace: WorkspaceAnswers | None = None
 
 
 @dataclass(frozen=True)
 class SetupFiles:
-    """Where everything goes: beside the settings, which must not be there yet."""
+    """The paths of all files: beside the settings file, which must not exist yet."""
 
     config: Path
 
@@ -62,72 +63,72 @@ class SetupFiles:
 
     @property
     def secrets(self) -> tuple[Path, ...]:
-        """What only an App has."""
+        """The files of the App's secrets."""
         return self.private_key, self.webhook_secret, self.client_secret
 
     def workspace_secret(self, name: str) -> Path:
         return self.config.parent / f"{name}.client-secret"
 
     def refuse_existing(self) -> None:
-        """Raise ConfigError where a file of an earlier setup is in the way."""
+        """Raise ConfigError if a file of an earlier setup exists."""
         if self.config.exists():
             raise ConfigError(
-                f"{self.config} is there already and is never overwritten: run "
-                "`brickpush doctor` to prove it, or give --config another name in a new directory"
+                f"{self.config} exists already and is never overwritten: run "
+                "`brickpush doctor` to check it, or give --config another name in a new directory"
             )
         for path in self.secrets:
             if path.exists():
                 raise ConfigError(
-                    f"{path} is there already, and may be the only copy: move it away, "
+                    f"{path} exists already, and may be the only copy: move it away, "
                     "or give --config a name in a new directory"
                 )
 
     def prepare(self) -> None:
-        """Make the directory, and raise ConfigError where nothing can be written into it."""
+        """Create the directory; raise ConfigError if it is not writable."""
         directory = self.config.absolute().parent
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise ConfigError(f"{directory} can't be made ({exc.strerror})") from None
+            raise ConfigError(f"{directory} can't be created ({exc.strerror})") from None
         if not os.access(directory, os.W_OK | os.X_OK):
             raise ConfigError(f"{directory} can't be written to: choose another with --config")
 
 
 def write_new(path: Path, text: str, *, mode: int = OWNER_ONLY) -> None:
-    """Write a file that is not there yet, and that nobody else could read for a moment.
+    """Write a new file, with its final permissions from the start.
 
-    It is there whole or not at all: what can't be written to its end is taken away again.
+    A file that can't be written completely is removed again.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        raise ConfigError(f"{path} is there already, and is never overwritten") from None
+        raise ConfigError(f"{path} exists already, and is never overwritten") from None
     except OSError as exc:
         raise ConfigError(f"{path} can't be written ({exc.strerror})") from None
-    whole = False
+    complete = False
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        whole = True
+        complete = True
     except OSError as exc:
         raise ConfigError(f"{path} can't be written ({exc.strerror})") from None
     finally:
-        if not whole:
+        if not complete:
             path.unlink()
 
 
 def write_config(files: SetupFiles, answers: Answers) -> None:
-    """Write `brickpush.toml`; it holds no secret."""
+    """Write `brickpush.toml`; it contains no secret."""
     write_new(files.config, config_text(answers), mode=EVERYBODY_READS)
 
 
 def config_text(answers: Answers) -> str:
     """Return the settings as TOML. Pure."""
     lines = [
-        "# Written by `brickpush setup`. It holds no secret: those stand in the files it names."
+        "# Written by `brickpush setup`. It contains no secrets, only the paths of their files."
     ]
     if answers.public_url:
-        lines.append(f"public_url = {quoted(answers.public_url)} # check runs link pages there")
+        lines.append(f"public_url = {quoted(answers.public_url)} # check runs link to it")
     if answers.ca_path is not None:
         lines.append(f"ca_path = {quoted(str(answers.ca_path.absolute()))}")
     lines += ["", "[github]", f"app_id = {answers.app_id}"]
@@ -142,7 +143,7 @@ def config_text(answers: Answers) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return *text* as a TOML string: JSON's escapes are TOML's, but for DEL."""
+    """Return *text* as a TOML string; JSON's escapes are valid there, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -155,7 +156,7 @@ def _workspace(given: WorkspaceAnswers | None) -> list[str]:
             client_id="the service principal's application (client) id",
             client_secret_path="dev.client-secret",  # nosec B106
         )
-        head = "# The service needs one workspace at least: fill this in, and take the # away."
+        head = "# The service needs at least one workspace: fill this in, and remove the #."
         return [head, *(f"# {line}".rstrip() for line in _workspace(example))]
     lines = [f"[workspaces.{given.name}]", f"host = {quoted(given.host)}", ""]
     lines += [
@@ -167,3 +168,8 @@ def _workspace(given: WorkspaceAnswers | None) -> list[str]:
     if given.authority_host != PUBLIC_CLOUD:
         lines.append(f"authority_host = {quoted(given.authority_host)}")
     return lines
+
+
+def new_webhook_secret() -> str:
+    """Return 256 random bits in hex, which is safe in every shell and header."""
+    return secrets.token_hex(32)

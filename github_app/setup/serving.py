@@ -1,4 +1,4 @@
-"""Serve the wizard's page on loopback for as long as it is needed."""
+"""Serve the wizard's page on loopback while the wizard runs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from starlette.applications import Starlette
 
-from github_app.server import build_server
+from github_app.server.http import build_server
 from promotion.errors import ConfigError
 
-HOST = "127.0.0.1"  # nobody else's machine reaches it
+HOST = "127.0.0.1"  # not reachable from other machines
 STOP_SECONDS = 5.0
 
 
@@ -21,7 +21,7 @@ def open_port(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as exc:
-        raise ConfigError(f"port {port} can't be had ({exc.strerror}): leave --port out") from None
+        raise ConfigError(f"port {port} can't be used ({exc.strerror}): leave --port out") from None
 
 
 def url_of(listening: socket.socket) -> str:
@@ -30,7 +30,7 @@ def url_of(listening: socket.socket) -> str:
 
 @contextlib.contextmanager
 def serving(app: Starlette, listening: socket.socket) -> Iterator[None]:
-    """Answer on *listening* with *app*, in a thread of its own."""
+    """Serve *app* on *listening* in a thread."""
     server = build_server(app, host=HOST, port=0, on_listening=lambda _url: None)
     thread = threading.Thread(target=server.run, args=([listening],), name="setup", daemon=True)
     thread.start()

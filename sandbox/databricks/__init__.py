@@ -1,1 +1,4 @@
-"""A stand-in Azure Databricks workspace whose Git folders are real clones."""
+"""A stand-in Databricks workspace: `workspace` starts it.
+
+`state` is what it knows, `git` its clones, `api` the REST API.
+"""

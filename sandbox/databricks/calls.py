@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sandbox.databricks.errors import ApiError
-from sandbox.databricks.principals import Principal
+from sandbox.databricks.state.principals import Principal
 
 NOT_SIGNED_IN = "Credential was not sent or was of an unsupported type for this API."
 
@@ -64,7 +64,7 @@ def endpoint(handler: Handler, *, org_id: str) -> Callable[[Request], Any]:
 
 
 def refusal(caller: Caller, headers: Mapping[str, str]) -> Response:
-    """Return what a caller hears whom the workspace does not serve."""
+    """Return the answer to a caller whom the workspace does not serve."""
     if caller.name is not None:
         message = f"User {caller.name} is not a member of this workspace."
         content = {"error_code": "PERMISSION_DENIED", "message": message}

@@ -48,7 +48,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class GitAnswer:
-    """How the API words a problem of git."""
+    """How the API reports a problem of git."""
 
     status: int
     error_code: str
@@ -97,7 +97,7 @@ def missing(message: str) -> ApiError:
 
 
 def require(body: Mapping[str, object], name: str) -> str:
-    """Return a text that a request must hold."""
+    """Return a text that a request must contain."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise invalid(f"Missing required field: {name}")

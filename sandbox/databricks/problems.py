@@ -27,7 +27,7 @@ class GitProblemError(Exception):
 
 
 def network_problem(stderr: str, ref: str) -> GitProblemError:
-    """Tell from git's words why it could not fetch *ref*."""
+    """Return, from git's message, why it could not fetch *ref*."""
     if "Authentication failed" in stderr or "could not read" in stderr or "error: 403" in stderr:
         return GitProblemError(Problem.INVALID_CREDENTIALS)
     if "couldn't find remote ref" in stderr or "Remote branch" in stderr:
@@ -38,7 +38,7 @@ def network_problem(stderr: str, ref: str) -> GitProblemError:
 
 
 def checkout_problem(stderr: str) -> GitProblemError:
-    """Tell from git's words which files kept it from checking out."""
+    """Return, from git's message, which files kept it from checking out."""
     files = [line.strip() for line in stderr.splitlines() if line.startswith("\t")]
     return GitProblemError(Problem.LOCAL_CHANGES, ", ".join(files) or _last_line(stderr))
 

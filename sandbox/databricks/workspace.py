@@ -8,30 +8,30 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from sandbox.databricks import paths
+from sandbox.databricks.api.credentials import CredentialsApi
+from sandbox.databricks.api.door import Door
+from sandbox.databricks.api.pulls import Pulls
+from sandbox.databricks.api.repos import ReposApi
+from sandbox.databricks.api.routes import application
+from sandbox.databricks.api.templates import Templates, Wanted
+from sandbox.databricks.api.workspace import WorkspaceApi
 from sandbox.databricks.calls import Caller
-from sandbox.databricks.changes import Changes, FolderChange, Replicas, What
-from sandbox.databricks.clone import Clone
-from sandbox.databricks.credentials import GitCredentials
-from sandbox.databricks.credentials_api import CredentialsApi
-from sandbox.databricks.door import Door
 from sandbox.databricks.errors import GitAnswers
-from sandbox.databricks.git import Git
-from sandbox.databricks.people import People
-from sandbox.databricks.principals import Principal, Principals
-from sandbox.databricks.pulls import Pulls
-from sandbox.databricks.records import (
+from sandbox.databricks.git.clone import Clone
+from sandbox.databricks.git.git import Git
+from sandbox.databricks.state import paths
+from sandbox.databricks.state.changes import Changes, FolderChange, Replicas, What
+from sandbox.databricks.state.credentials import GitCredentials
+from sandbox.databricks.state.people import People
+from sandbox.databricks.state.principals import Principal, Principals
+from sandbox.databricks.state.records import (
     Behaviour,
     FolderSnapshot,
     Latency,
     PullRecord,
     RequestRecord,
 )
-from sandbox.databricks.repos_api import ReposApi
-from sandbox.databricks.routes import application
-from sandbox.databricks.templates import Templates, Wanted
-from sandbox.databricks.tree import GitFolder, Tree
-from sandbox.databricks.workspace_api import WorkspaceApi
+from sandbox.databricks.state.tree import GitFolder, Tree
 from sandbox.entra.server import Entra
 from sandbox.faults import Faults
 
@@ -102,7 +102,7 @@ class Workspace(People):
         )
 
     def watch_git_folders(self, watcher: Callable[[FolderChange], None]) -> None:
-        """Tell *watcher* of everything that is done to a Git folder, as soon as it is done."""
+        """Notify *watcher* of every change of a Git folder, as soon as it is made."""
         self._changes.watchers.append(watcher)
 
     @property

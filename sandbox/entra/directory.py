@@ -1,4 +1,4 @@
-"""What a tenant knows: its service principals, and how each may prove who it is."""
+"""A tenant's directory: its service principals, and how each may authenticate."""
 
 from __future__ import annotations
 

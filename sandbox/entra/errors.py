@@ -8,7 +8,7 @@ from typing import Any
 
 
 class AadstsError(Exception):
-    """A refused request, as Entra words it."""
+    """A refused request, as Entra reports it."""
 
     def __init__(self, code: int, error: str, text: str, *, status: int = 400) -> None:
         super().__init__(f"AADSTS{code}: {text}")

@@ -1,4 +1,4 @@
-"""Access tokens: RS256 JWTs that live for an hour, and who holds them."""
+"""Access tokens: RS256 JWTs that are valid for an hour, and their owners."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Tokens:
         return issued.client_id
 
     def expire(self) -> None:
-        """Let nobody use a token that was handed out before now."""
+        """Revoke every token that was issued before now."""
         with self._lock:
             self._issued.clear()
 

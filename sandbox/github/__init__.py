@@ -1,1 +1,5 @@
-"""A stand-in GitHub with real git: smart HTTP, REST, an App, webhooks and check runs."""
+"""A stand-in GitHub: `server` starts it, `site` routes requests.
+
+`state` is what GitHub knows, `git` its repositories, `api` the REST API and git over HTTP, `web`
+the pages people click through, `webhooks` what it sends; `controls` is for tests.
+"""

@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox.github.app_levers import AppLevers
-from sandbox.github.apps import Apps
-from sandbox.github.behaviour_levers import BehaviourLevers
-from sandbox.github.check_runs import CheckRuns
-from sandbox.github.deployments import Deployments
-from sandbox.github.installations import Accounts, Installations
-from sandbox.github.limits import Limits
-from sandbox.github.repositories import Repositories
-from sandbox.github.repository_levers import RepositoryLevers
+from sandbox.github.controls.apps import AppControls
+from sandbox.github.controls.behaviour import BehaviourControls
+from sandbox.github.controls.repositories import RepositoryControls
 from sandbox.github.site import Site
-from sandbox.github.state import Clock, State
-from sandbox.github.statuses import Statuses
-from sandbox.github.tokens import Tokens
+from sandbox.github.state.apps import Apps
+from sandbox.github.state.check_runs import CheckRuns
+from sandbox.github.state.deployments import Deployments
+from sandbox.github.state.installations import Accounts, Installations
+from sandbox.github.state.limits import Limits
+from sandbox.github.state.repositories import Repositories
+from sandbox.github.state.state import Clock, State
+from sandbox.github.state.statuses import Statuses
+from sandbox.github.state.tokens import Tokens
 
 
-class GitHub(AppLevers, RepositoryLevers, BehaviourLevers):
+class GitHub(AppControls, RepositoryControls, BehaviourControls):
     """GitHub at *url*: the web site and git there, REST below `/api/v3` as on GHES."""
 
     def __init__(
@@ -32,7 +32,7 @@ class GitHub(AppLevers, RepositoryLevers, BehaviourLevers):
         clock: Callable[[], float] = time.time,
         has_app: bool = True,
     ) -> None:
-        """Open; with *has_app* the first App is registered before the story begins."""
+        """Open; with *has_app* the first App is registered initially."""
         directory.mkdir(parents=True, exist_ok=True)
         own_clock = Clock(clock)
         self._state = State(

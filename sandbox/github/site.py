@@ -1,4 +1,4 @@
-"""The whole web site as one ASGI application, with what surrounds every answer."""
+"""The whole web site as one ASGI application, with the headers of every answer."""
 
 from __future__ import annotations
 
@@ -12,21 +12,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from sandbox.github import (
-    installing,
-    registration,
-    rest_app,
-    rest_checks,
-    rest_deployments,
-    rest_hook,
-    rest_repositories,
-    rest_statuses,
-)
-from sandbox.github.git_http import GitHttp
-from sandbox.github.rest_call import answer_error
-from sandbox.github.rest_errors import ApiError
-from sandbox.github.state import State
-from sandbox.github.tokens import IssuedToken
+from sandbox.github.api import app, checks, deployments, hook, repositories, statuses
+from sandbox.github.api.call import answer_error
+from sandbox.github.api.git_http import GitHttp
+from sandbox.github.errors import ApiError
+from sandbox.github.state.state import State
+from sandbox.github.state.tokens import IssuedToken
+from sandbox.github.web import installing, registration
 
 API = "/api/v3"
 VERSIONS = ("2022-11-28", "2026-03-10")
@@ -41,15 +33,15 @@ class Site(Starlette):
 
     def __init__(self, state: State) -> None:
         rest = Router(
-            # The check runs of a commit come before the commit, whose ref may hold slashes.
+            # The check runs of a commit come before the commit, whose ref may contain slashes.
             [
-                *rest_app.ROUTES,
-                *rest_hook.ROUTES,
+                *app.ROUTES,
+                *hook.ROUTES,
                 *registration.ROUTES,
-                *rest_checks.ROUTES,
-                *rest_statuses.ROUTES,
-                *rest_deployments.ROUTES,
-                *rest_repositories.ROUTES,
+                *checks.ROUTES,
+                *statuses.ROUTES,
+                *deployments.ROUTES,
+                *repositories.ROUTES,
             ],
             redirect_slashes=False,
         )

@@ -9,9 +9,9 @@ from builders import a_decision, a_folder
 from details_pages import Pages, a_report, an_outcome
 from migrated import sqlite_with_tables
 
-from github_app import database
-from promotion.discovery import BlindSpot
-from promotion.outcome import Conclusion
+from github_app.storage import database
+from promotion.discovery import UnreadablePath
+from promotion.model import Conclusion
 
 LONG = "/Users/ada.lovelace@octo.example/" + "a-directory-with-a-long-name/" * 4 + "etl"
 
@@ -24,7 +24,7 @@ def link(tmp_path):
         an_outcome(),
         an_outcome(2, folder=a_folder(path=LONG), conclusion=Conclusion.FAILURE, reason="x" * 200),
         decisions=(a_decision(a_folder(id=5, path=LONG), destination=None, reason="follows dev"),),
-        blind_spots=(BlindSpot(LONG, "the principal may not read it"),),
+        unreadable=(UnreadablePath(LONG, "the principal may not read it"),),
     )
     yield pages.record(told)
     pages.stop()
@@ -70,10 +70,10 @@ def test_the_page_runs_no_script_that_came_into_it(browser, link):
 def test_the_page_is_read_and_walked_through_without_a_mouse(page, link):
     page.goto(link)
 
-    page.get_by_role("link", name="1 not seen").focus()
+    page.get_by_role("link", name="1 not readable").focus()
     page.keyboard.press("Enter")
 
-    page.wait_for_url(f"{link}#not-seen")
+    page.wait_for_url(f"{link}#not-readable")
     headers = page.get_by_role("columnheader").all_inner_texts()
     assert headers[:4] == ["How it ended", "Git folder", "Commit", "What happened"]
     page.keyboard.press("Tab")

@@ -155,7 +155,7 @@ def test_the_page_lets_only_its_own_visitor_in_and_takes_only_its_own_state(star
 
     assert strangers == {"no cookie": 403, "wrong token": 403, "foreign name": 400}
     assert (forged.status_code, again.status_code) == (403, 403)
-    assert "does not belong to the page that asked GitHub" in forged.text
+    assert "does not belong to the page that sent the request to GitHub" in forged.text
     assert setup.process.poll() is None
 
 
@@ -181,7 +181,7 @@ def test_a_code_that_github_refuses_ends_the_wizard_with_words_on_both_sides(sta
 
     page.goto(f"{setup.url.partition('/start')[0]}/registered?code=stale&state={state}")
 
-    page.get_by_role("heading", name="That did not work").wait_for()
+    page.get_by_role("heading", name="Setup failed").wait_for()
     assert setup.end() == 1
     assert "app-manifests/stale/conversions answered 404" in setup.said
     assert list(tmp_path.iterdir()) == []
@@ -193,7 +193,7 @@ def test_nobody_installs_in_time(start, page, tmp_path):
     page.goto(setup.url)
     register(page, "Brickpush too late")
 
-    page.get_by_role("heading", name="That did not work").wait_for()
+    page.get_by_role("heading", name="Setup failed").wait_for()
     assert setup.end() == 1
     assert "is registered, and brickpush.toml is written, but nobody installed it" in setup.said
     assert "then run `brickpush doctor`" in setup.said

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from github_app.__main__ import cli as brickpush
-from github_app.settings import load_settings
+from github_app.config.settings import load_settings
 from hooks.promote import cli as git_promote
 from sandbox.__main__ import cli as sandbox
 

@@ -60,7 +60,7 @@ def test_a_database_that_is_held_for_longer_than_anybody_waits(scene, developer,
         with locked_database(scene):
             since = scene.log_size()
             yield
-            wait_until(lambda: scene.said("periodic work failed", since), what="the end of a wait")
+            wait_until(lambda: scene.said("periodic.failed", since), what="the end of a wait")
 
     seconds = refused_and_found(scene, developer, held_for_long)
 

@@ -10,13 +10,13 @@ from lone_github import app, clock, faults, github, open_app  # noqa: F401 - fix
 from migrated import sqlite_with_tables
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 
-from github_app import database
-from github_app.engine import Engine
-from github_app.intake import Intake
-from github_app.lease import OnlyWorker
-from github_app.metrics import Metrics
-from github_app.row_lease import RowLease
-from github_app.webhook import Delivery, parse_push
+from github_app.runtime.metrics import Metrics
+from github_app.storage import database
+from github_app.webhooks.delivery import Delivery, parse_push
+from github_app.webhooks.inbox import Intake
+from github_app.worker.engine import Engine
+from github_app.worker.lease import OnlyWorker
+from github_app.worker.postgres_lease import RowLease
 
 SECRET = "It's a Secret to Everybody"
 REPOSITORY = {
@@ -131,14 +131,14 @@ class Worker:
             retry_seconds=(0.05, 0.05),
         )
 
-    def _record(self, owed):
-        self._promote(owed)
+    def _record(self, pushed):
+        self._promote(pushed)
         with self._lock:
-            self.promoted.append(owed)
+            self.promoted.append(pushed)
 
     def commits(self, branch="main"):
         with self._lock:
-            return [owed.push.after for owed in self.promoted if owed.push.branch == branch]
+            return [pushed.push.after for pushed in self.promoted if pushed.push.branch == branch]
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def start_worker(database_url, tables):
     """Return a function that starts a worker which calls *promote* for every round."""
     started = []
 
-    def start(promote=lambda _owed: None):
+    def start(promote=lambda _pushed: None):
         worker = Worker(database_url, tables, promote)
         worker.engine.start()
         started.append(worker)

@@ -14,12 +14,14 @@ import time
 from functools import partial
 from pathlib import Path
 
-from github_app import database, logs
-from github_app.engine import Engine
-from github_app.intake import Intake
-from github_app.metrics import Metrics
-from github_app.row_lease import open_lease
-from github_app.server import create_app, create_probes, serve
+from github_app.runtime import logs
+from github_app.runtime.metrics import Metrics
+from github_app.server.http import create_app, create_probes, serve
+from github_app.storage import database
+from github_app.webhooks.inbox import Intake
+from github_app.wiring import migrate
+from github_app.worker.engine import Engine
+from github_app.worker.postgres_lease import open_lease
 
 SECRETS = ["It's a Secret to Everybody"]
 
@@ -31,7 +33,7 @@ def main(database_url, promoted_path, seconds, role="all"):
 
     logs.configure(json=True)
     serving = partial(serve, host="127.0.0.1", port=0, on_listening=say)
-    database.migrate(database_url)
+    migrate(database_url)
     metrics = Metrics()
     if role == "web":
         intake = Intake(database_url, metrics=metrics)
@@ -56,16 +58,16 @@ def build_engine(database_url, promoted_path, seconds, metrics):
     tables = database.open_engine(database_url)
     lease = open_lease(database_url)
 
-    def promote(owed):
-        append("started", owed.push.after)
-        if owed.push.after.endswith("dead"):
+    def promote(pushed):
+        append("started", pushed.push.after)
+        if pushed.push.after.endswith("dead"):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(seconds)
         lease.may_act()
-        append("acted", owed.push.after)
+        append("acted", pushed.push.after)
         with tables.begin() as tx:
             lease.still_mine(tx)
-            append("promoted", owed.push.after)
+            append("promoted", pushed.push.after)
 
     def append(*words):
         with Path(promoted_path).open("a", encoding="utf-8") as file:

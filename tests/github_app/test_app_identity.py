@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from github_app.app_identity import UNKNOWN_KEY, AppIdentity, rsa_key
+from github_app.github.identity import UNKNOWN_KEY, AppIdentity, rsa_key
 from promotion.errors import ApiError, ConfigError
 from promotion.http import Answer
 

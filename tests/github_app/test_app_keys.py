@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from github_app.registration import read_registration
-from github_app.service import open_app
-from github_app.settings import load_settings
+from github_app.config.settings import load_settings
+from github_app.github.registration import read_registration
+from github_app.wiring import open_app
 from promotion.http import open_session
 from sandbox.sandbox import Options, open_sandbox
 

@@ -6,14 +6,16 @@ import pytest
 from builders import a_folder
 from lone_github import ETL, JOBS, LAKE, access_to, key_of
 
-from github_app import former_names, hints, names
-from github_app.access import LAG_PAUSES
-from github_app.former_names import Answers, FormerNames
-from github_app.hints import GoneError
+from github_app.github import confirm as confirming
+from github_app.github.access import LAG_PAUSES
+from github_app.github.confirm import GoneError
+from github_app.storage import repository_names
+from github_app.worker import former_names
+from github_app.worker.former_names import Answers, FormerNames
 from promotion.ancestry import Ancestry
 from promotion.errors import ApiError, PromotionError
 from promotion.repository_url import RepositoryKey
-from sandbox.github import git
+from sandbox.github.git import git
 
 UNKNOWN = "f" * 40
 
@@ -111,7 +113,7 @@ def test_no_other_repository_is_found_again_for_the_one_that_was_meant(app, gith
     github.uninstall(github.installation)
     github.add_organization("octo-org")
 
-    with pytest.raises(GoneError, match=f"{ETL} is the name of another repository now"):
+    with pytest.raises(GoneError, match=f"{ETL} now names another repository"):
         access.branch_head("main")
 
 
@@ -162,7 +164,7 @@ def renamed(github, tables):
     github.rename_repository(ETL, "jobs")
     with tables.begin() as tx:
         for name in (ETL, JOBS):
-            names.remember(tx, number, key_of(github, name))
+            repository_names.remember(tx, number, key_of(github, name))
     return number
 
 
@@ -172,7 +174,7 @@ def confirmed(app, github, tables, number, *others):
     search = FormerNames(tables, app)
     found = search.confirm({key_of(github, ETL): number}, served)
     with tables.connect() as reader:
-        return found, names.by_name(reader)
+        return found, repository_names.by_name(reader)
 
 
 def test_a_comparison_goes_by_a_former_name_that_leads_to_its_repository(
@@ -188,7 +190,7 @@ def test_a_comparison_goes_by_a_former_name_that_leads_to_its_repository(
 def test_a_comparison_gives_a_name_to_whom_it_leads(app, github, tables, renamed):
     other = github.add_repository(ETL).id
     with tables.begin() as tx:
-        names.remember(tx, other, key_of(github, LAKE))
+        repository_names.remember(tx, other, key_of(github, LAKE))
 
     found, known = confirmed(app, github, tables, renamed, ETL)
 
@@ -210,7 +212,7 @@ def test_a_comparison_forgets_a_name_that_leads_to_nobody_who_is_served(
     found = FormerNames(tables, app).confirm({key_of(github, ETL): renamed}, served)
 
     with tables.connect() as reader:
-        known = names.by_name(reader)
+        known = repository_names.by_name(reader)
     assert found == {}
     assert key_of(github, ETL) not in known
 
@@ -224,7 +226,7 @@ def test_a_comparison_goes_by_no_name_while_github_can_not_be_asked(
     found = FormerNames(tables, app).confirm({key_of(github, ETL): renamed}, served)
 
     with tables.connect() as reader:
-        assert key_of(github, ETL) in names.by_name(reader)
+        assert key_of(github, ETL) in repository_names.by_name(reader)
     assert found == {}
 
 
@@ -232,7 +234,7 @@ def test_a_comparison_goes_by_no_name_while_github_can_not_be_asked(
 
 
 def confirm(app, github, name=ETL, number=None):
-    hints.confirm(app, name, number or github.repository(ETL).id)
+    confirming.confirm(app, name, number or github.repository(ETL).id)
 
 
 def test_what_github_still_has_has_not_ended(app, github):
@@ -266,7 +268,7 @@ def suspend(github):
         (archive, "octo-org/etl is archived", False),
         (uninstall, "GitHub shows no octo-org/etl to the App", True),
         (take_away, "GitHub shows no octo-org/etl to the App", True),
-        (suspend, "is suspended: its owner ends that", False),
+        (suspend, "is suspended: its owner can unsuspend it", False),
     ],
 )
 def test_what_github_confirms_has_ended(app, github, end, reason, lost):
@@ -283,7 +285,7 @@ def test_a_repository_of_the_same_name_is_another_one(app, github):
     github.rename_repository(ETL, "jobs")
     github.add_repository(ETL)
 
-    with pytest.raises(GoneError, match="is the name of another repository now") as raised:
+    with pytest.raises(GoneError, match="now names another repository") as raised:
         confirm(app, github, ETL, number)
 
     assert raised.value.lost

@@ -5,12 +5,12 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from github_app import branches, turns
-from github_app.clock_watch import ClockWatch
-from github_app.database import open_engine
-from github_app.tables import branches as branch_rows
-from github_app.tables import late_checks, outcomes, stragglers
-from github_app.tables import turns as turn_rows
+from github_app.storage import branches, schedule
+from github_app.storage.clock_repair import ClockWatch
+from github_app.storage.database import open_engine
+from github_app.storage.tables import branches as branch_rows
+from github_app.storage.tables import folder_backoff, outbox_items, outcomes
+from github_app.storage.tables import schedule as schedule_rows
 
 HOUR = 3600.0
 NOW = 1_800_000_000.0
@@ -41,32 +41,32 @@ def put_waits(tables, until):
     check |= {"head_sha": "a", "scope": "one", "title": "t", "summary": "s", "repository_id": 7}
     outcome = {"seq": 1, "repository_id": 7, "ref": "r", "workspace": "dev", "git_folder_id": 1}
     outcome |= {"path": "/a", "conclusion": "failure", "reason": "no", "seconds": 1.0}
-    straggler = {"workspace": "dev", "git_folder_id": 1, "head": "a", "tries": 1}
+    backed_off = {"workspace": "dev", "git_folder_id": 1, "head": "a", "tries": 1}
     branch = {"repository_id": 7, "repository": "o/r", "repository_url": "u", "newest": 1}
     branch |= {"before": "a", "after": "b", "received_at": 0.0}
     with tables.begin() as tx:
-        tx.execute(late_checks.insert(), {**check, "at": 0.0, "not_before": until})
+        tx.execute(outbox_items.insert(), {**check, "at": 0.0, "not_before": until})
         tx.execute(outcomes.insert(), {**outcome, "at": until})
-        tx.execute(stragglers.insert(), {**straggler, "not_before": until})
+        tx.execute(folder_backoff.insert(), {**backed_off, "not_before": until})
         tx.execute(branch_rows.insert(), {**branch, "ref": "waits", "not_before": until})
         given_up = {**branch, "ref": "given up", "not_before": branches.NEVER}
         tx.execute(branch_rows.insert(), given_up)
         turn = {"work": "reconcile", "begun_at": until, "asked_at": until + 1, "done_at": until}
-        tx.execute(turn_rows.insert(), turn)
+        tx.execute(schedule_rows.insert(), turn)
 
 
 def waits(tables):
     with tables.connect() as reader:
         return (
             dict(reader.execute(sa.select(branch_rows.c.ref, branch_rows.c.not_before)).all()),
-            reader.execute(sa.select(late_checks.c.not_before)).scalar_one(),
-            reader.execute(sa.select(stragglers.c.not_before)).scalar_one(),
+            reader.execute(sa.select(outbox_items.c.not_before)).scalar_one(),
+            reader.execute(sa.select(folder_backoff.c.not_before)).scalar_one(),
             reader.execute(sa.select(outcomes.c.at)).scalar_one(),
-            tuple(reader.execute(sa.select(turn_rows).with_only_columns(*TURN)).one()),
+            tuple(reader.execute(sa.select(schedule_rows).with_only_columns(*TURN)).one()),
         )
 
 
-TURN = (turn_rows.c.begun_at, turn_rows.c.asked_at, turn_rows.c.done_at)
+TURN = (schedule_rows.c.begun_at, schedule_rows.c.asked_at, schedule_rows.c.done_at)
 
 
 def test_what_waits_is_done_at_once_after_the_clock_was_set_back(tables):
@@ -116,9 +116,9 @@ def test_a_turn_that_was_begun_by_a_clock_set_back_since_can_be_asked_for(tables
     now = time.time()
     with tables.begin() as tx:
         tx.execute(
-            turn_rows.insert(),
+            schedule_rows.insert(),
             {"work": "look", "begun_at": now + HOUR, "asked_at": 0, "done_at": 0},
         )
-        turns.ask(tx, "look", now=now)
+        schedule.ask(tx, "look", now=now)
 
-        assert turns.take(tx, "look", now=now, seconds=600)
+        assert schedule.take(tx, "look", now=now, seconds=600)

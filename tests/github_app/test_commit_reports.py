@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from github_app.check_run import MOST_NAME, CheckRun, Subject, WrittenRun, subject_of
-from github_app.check_run_records import CheckRunRecords, Place
-from github_app.commit_reports import CommitReports
-from github_app.github_tokens import NotGrantedError
-from github_app.installation import NoLongerTrueError
-from github_app.permitted import Permitted
+from github_app.github.check_run import MOST_NAME, CheckRun, Subject, WrittenRun, subject_of
+from github_app.github.installation import NoLongerTrueError
+from github_app.github.tokens import NotGrantedError
+from github_app.reports.check_run_records import CheckRunRecords, Place
+from github_app.reports.publish import CommitReports, PermissionCache
 from promotion.errors import ApiError, UnreachableError
 
 SHA = "a" * 40
@@ -85,7 +84,7 @@ def github():
 
 @pytest.fixture
 def reports(tables):
-    return CommitReports(CheckRunRecords(tables), Permitted())
+    return CommitReports(CheckRunRecords(tables), PermissionCache())
 
 
 def show(reports, github, run, **options):

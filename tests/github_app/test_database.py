@@ -5,10 +5,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from github_app import database
-from github_app.database import SchemaError
-from github_app.engine import EngineError
-from github_app.tables import metadata
+from github_app.storage import database
+from github_app.storage.database import SchemaError
+from github_app.storage.tables import metadata
+from github_app.wiring import migrate
+from github_app.worker.engine import EngineError
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
@@ -26,7 +27,7 @@ def test_the_migrations_make_the_tables_that_the_code_declares(tables):
 
 
 def test_migrating_twice_changes_nothing(database_url):
-    database.migrate(database_url)
+    migrate(database_url)
 
 
 def test_tables_of_a_newer_release_are_left_alone(database_url, tables):
@@ -34,7 +35,7 @@ def test_tables_of_a_newer_release_are_left_alone(database_url, tables):
         tx.execute(sa.text("update alembic_version set version_num = '9999'"))
 
     with pytest.raises(SchemaError, match="has revision 9999, and this release knows"):
-        database.migrate(database_url)
+        migrate(database_url)
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
@@ -46,7 +47,7 @@ def test_the_durable_engines_tables_of_a_newer_release_are_left_alone(
         tx.execute(sa.text(f"update {name} set version = 9999"))
 
     with pytest.raises(EngineError, match="have version 9999, and this release knows up to"):
-        database.migrate(database_url)
+        migrate(database_url)
 
 
 def test_what_is_committed_survives_a_power_cut(tables):

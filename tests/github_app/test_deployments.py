@@ -8,12 +8,19 @@ from dataclasses import replace
 import pytest
 from builders import NEW, NEWER, OLD, a_folder, a_push
 
-from github_app.deployment_progress import ending
-from github_app.deployments import IN_PROGRESS, SUCCESS, Deployments, Promoted, State, mark_of
-from github_app.opening import Opened
-from github_app.settings import load_settings
+from github_app.cli.context import CommandContext
+from github_app.config.settings import load_settings
+from github_app.reports.deployments import (
+    IN_PROGRESS,
+    SUCCESS,
+    Deployments,
+    Promoted,
+    State,
+    mark_of,
+)
+from github_app.worker.progress import ending
 from promotion.errors import PromotionError
-from promotion.outcome import Conclusion, Outcome
+from promotion.model import Conclusion, Outcome
 from promotion.workspace import Report
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -34,7 +41,7 @@ def sandbox(tmp_path_factory):
 def access(sandbox):
     with pytest.MonkeyPatch.context() as environ:
         environ.setenv("BRICKPUSH_GITHUB__WRITE_SECONDS", "0")
-        opened = Opened.from_settings(load_settings(sandbox.config_path, {}))
+        opened = CommandContext.from_settings(load_settings(sandbox.config_path, {}))
     return opened.access(opened.app.find(world.MAIN))
 
 

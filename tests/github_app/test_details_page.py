@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 import requests
 from builders import a_decision, a_folder, a_push
-from details_pages import HOST, Pages, a_report, an_outcome, an_owed_push, words
+from details_pages import HOST, Pages, a_pending_push, a_report, an_outcome, words
 
-from github_app import report
-from github_app.branches import Cause
-from github_app.details_link import Links, Page, opens
-from github_app.details_page import PACKAGE
-from promotion.discovery import BlindSpot
-from promotion.outcome import Conclusion
+from github_app.reports import render
+from github_app.reports.details_link import Links, Page, opens
+from github_app.server.details_page import PACKAGE
+from github_app.storage.branches import Cause
+from promotion.discovery import UnreadablePath
+from promotion.model import Conclusion
 from promotion.workspace import Report
 
 
@@ -45,13 +45,13 @@ def test_the_worst_comes_first_with_its_next_step(pages):
 
 def test_what_stays_and_what_was_not_seen_is_told_with_its_reason(pages):
     moving = a_decision()
-    stays = a_decision(a_folder(id=5, path="/Repos/b"), destination=None, reason="follows dev")
-    spot = BlindSpot("/Users/grace", "the principal may not read it")
+    unchanged = a_decision(a_folder(id=5, path="/Repos/b"), destination=None, reason="follows dev")
+    spot = UnreadablePath("/Users/grace", "the principal may not read it")
 
-    told = words(pages.show(a_report(decisions=(moving, stays), blind_spots=(spot,))))
+    told = words(pages.show(a_report(decisions=(moving, unchanged), unreadable=(spot,))))
 
-    assert "1 success 1 stays 1 not seen" in told
-    assert "What stays, and why Git folder Why /Repos/b follows dev" in told
+    assert "1 success 1 left unchanged 1 not readable" in told
+    assert "Left unchanged Git folder Why /Repos/b follows dev" in told
     assert "/Users/grace the principal may not read it" in told
 
 
@@ -65,9 +65,9 @@ def test_a_workspace_that_stopped_says_why_and_what_to_do(pages):
 
 
 def test_a_promotion_that_no_push_told_says_so(pages):
-    owed = replace(an_owed_push(), cause=Cause.RECONCILE)
+    pushed = replace(a_pending_push(), cause=Cause.RECONCILE)
 
-    assert report.CAUSES[Cause.RECONCILE] in words(pages.show(a_report(), owed))
+    assert render.CAUSES[Cause.RECONCILE] in words(pages.show(a_report(), pushed))
 
 
 def test_a_run_that_is_repeated_replaces_what_it_told(pages):
@@ -89,11 +89,11 @@ def test_the_page_has_every_line_for_which_the_check_run_has_no_room(pages):
     )
 
     link = pages.record(told)
-    run = report.finished(a_push(), told, details_url=link)
+    run = render.finished(a_push(), told, details_url=link)
     page = requests.get(link, timeout=30)
 
     assert run.details_url == link
-    assert len(run.summary) < report.SUMMARY_LIMIT
+    assert len(run.summary) < render.SUMMARY_LIMIT
     cut = re.findall(r"^… and (\d+) more: see \[the details page\]\((.*)\)\.$", run.summary, re.M)
     assert [url for _, url in cut] == [link, link]
     assert all(int(count) > 500 for count, _ in cut)
@@ -104,7 +104,7 @@ def test_the_page_has_every_line_for_which_the_check_run_has_no_room(pages):
 def test_without_a_page_the_cut_check_run_names_the_setting():
     told = a_report(*(an_outcome(number) for number in range(1500)))
 
-    summary = report.finished(a_push(), told).summary
+    summary = render.finished(a_push(), told).summary
 
     assert summary.splitlines()[-1].endswith(
         "more. Set `public_url` in brickpush.toml, and the check links a page with every line."
@@ -125,10 +125,10 @@ def test_hostile_words_are_text(pages, hostile):
     told = a_report(
         an_outcome(folder=folder, reason=hostile, next_step=hostile, rule=hostile),
         decisions=(a_decision(folder, destination=None, reason=hostile),),
-        blind_spots=(BlindSpot(hostile, hostile),),
+        unreadable=(UnreadablePath(hostile, hostile),),
     )
 
-    page = pages.show(told, an_owed_push(ref=f"refs/heads/{hostile}"))
+    page = pages.show(told, a_pending_push(ref=f"refs/heads/{hostile}"))
 
     assert page.status_code == 200
     tags = set(re.findall(r"<([a-z0-9]+)", page.text))
@@ -235,7 +235,7 @@ def test_an_empty_secret_signs_nothing():
 
 def test_a_rerun_keeps_the_page_of_its_commit(pages):
     link = pages.record(a_report(an_outcome(conclusion=Conclusion.FAILURE)))
-    again = pages.record(a_report(an_outcome()), an_owed_push(seq=9))
+    again = pages.record(a_report(an_outcome()), a_pending_push(seq=9))
 
     assert again == link
     assert "✓ 1 of 1 Git folder at 2222222 (success)" in words(requests.get(link, timeout=30))
@@ -243,7 +243,7 @@ def test_a_rerun_keeps_the_page_of_its_commit(pages):
 
 def test_two_branches_at_one_commit_have_a_page_each(pages):
     main = pages.record(a_report(an_outcome(conclusion=Conclusion.FAILURE)))
-    dev = pages.record(a_report(an_outcome()), an_owed_push(seq=8, ref="refs/heads/dev"))
+    dev = pages.record(a_report(an_outcome()), a_pending_push(seq=8, ref="refs/heads/dev"))
 
     told = [words(requests.get(link, timeout=30)) for link in (main, dev)]
 
@@ -255,9 +255,9 @@ def test_what_somebody_must_mend_comes_first_among_what_does_not_move(pages):
     blocked = a_decision(
         a_folder(id=6, path="/Users/z"), destination=None, reason="may not manage it", blocked=True
     )
-    stays = a_decision(a_folder(id=5, path="/Repos/b"), destination=None, reason="follows dev")
+    unchanged = a_decision(a_folder(id=5, path="/Repos/b"), destination=None, reason="follows dev")
 
-    told = words(pages.show(a_report(decisions=(stays, blocked))))
+    told = words(pages.show(a_report(decisions=(unchanged, blocked))))
 
     assert told.index("/Users/z may not manage it") < told.index("/Repos/b follows dev")
     assert "? 1 of 2 Git folders at 2222222 (neutral)" in told

@@ -9,12 +9,12 @@ from nobody import NOBODY
 from running import running_service
 
 from github_app.__main__ import main
-from github_app.commands_doctor import check_echo
-from github_app.doctor import Finding, State, holds
-from github_app.doctor_github import check_clock, check_hook, grants
-from github_app.doctor_report import closing
-from github_app.probe import Echo
-from github_app.registration import Hook, Registration
+from github_app.cli.doctor import check_echo
+from github_app.doctor.finding import Finding, State, holds
+from github_app.doctor.github import check_clock, check_hook, grants
+from github_app.doctor.output import closing
+from github_app.doctor.ping import Echo
+from github_app.github.registration import Hook, Registration
 from sandbox.sandbox import open_sandbox, write_config
 
 APP = Registration(
@@ -88,7 +88,7 @@ def test_a_principal_that_the_workspace_does_not_name_is_a_warning(sandbox, exam
         dev.faults.clear()
 
     found = links["workspace dev", "principal"]
-    assert (found["state"], found["fix"]) == ("warning", "see whether the next links are well")
+    assert (found["state"], found["fix"]) == ("warning", "check that the next links are ok")
 
 
 def test_nothing_listens_and_the_rest_is_examined_all_the_same(examined):
@@ -228,9 +228,9 @@ def test_a_level_includes_those_below(granted, wanted, enough):
 def test_the_last_line_counts():
     ok = Finding("GitHub", "clock", State.OK, "")
 
-    assert closing([ok]) == "doctor: every link holds"
+    assert closing([ok]) == "doctor: every link works"
     assert closing([ok, replace(ok, state=State.BROKEN), replace(ok, state=State.WARNING)]) == (
-        "doctor: 1 broken, 1 to look at"
+        "doctor: 1 broken, 1 with a warning"
     )
 
 

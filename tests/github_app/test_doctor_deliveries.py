@@ -11,8 +11,7 @@ from running import running_service, wait_until
 from security.listener import listener
 
 from github_app.__main__ import main
-from github_app.doctor import State
-from github_app.doctor_deliveries import (
+from github_app.doctor.deliveries import (
     ELSEWHERE,
     FIXES,
     FORBIDDEN,
@@ -22,8 +21,9 @@ from github_app.doctor_deliveries import (
     examine_deliveries,
     fix_of,
 )
-from github_app.github import GitHubApp
-from github_app.registration import Attempt, Hook
+from github_app.doctor.finding import State
+from github_app.github.app import GitHubApp
+from github_app.github.registration import Attempt, Hook
 from promotion.http import open_session
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -95,10 +95,10 @@ def test_none_ever_came_and_the_next_step_is_said(sandbox, app):
 
     assert (found.state, found.says) == (
         State.WARNING,
-        "none ever came, as far back as GitHub's log goes",
+        "GitHub's log has no delivery",
     )
     assert found.fix == (
-        "push once, then run this again: it proves that GitHub reaches "
+        "push once, then run this again to test that GitHub reaches "
         "https://b.example.com/webhooks/github"
     )
 
@@ -110,7 +110,7 @@ def test_an_app_without_a_webhooks_address_is_told_so(sandbox, app):
     found = examine_deliveries(app, now=sandbox.github.now())
 
     assert "None" not in found.fix
-    assert "once the App has its webhook's address" in found.fix
+    assert "once the App has a webhook URL" in found.fix
 
 
 def test_nobody_was_there(sandbox, app):
@@ -126,7 +126,7 @@ def test_nobody_was_there(sandbox, app):
         "GitHub's last delivery (repository, 45 minutes ago) failed with 502 failed to connect to "
         "host; 0 of the last 1 arrived"
     )
-    assert found.fix.startswith("let GitHub reach the address by https")
+    assert found.fix.startswith("let GitHub reach the URL by https")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_failure_at_an_address_that_was_corrected_since_is_no_news(sandbox, ap
 
     assert found.state is State.WARNING
     assert found.says.endswith(f"; it went to http://{NOBODY}/old")
-    assert found.fix == "push once to the new address"
+    assert found.fix == "push once to the new URL"
 
 
 def test_a_ping_is_answered_with_200(sandbox, app):
@@ -196,8 +196,8 @@ def test_what_counts_is_the_newest(attempts, state):
         ("timed out", "GitHub waits ten seconds"),
         ("peer certificate cannot be authenticated", "serve a certificate that GitHub trusts"),
         ("SSL connect error", "serve a certificate that GitHub trusts"),
-        ("failed to connect to host", "let GitHub reach the address"),
-        ("couldn't resolve host name", "let GitHub reach the address"),
+        ("failed to connect to host", "let GitHub reach the URL"),
+        ("couldn't resolve host name", "let GitHub reach the URL"),
         ("something new", ELSEWHERE),
     ],
 )

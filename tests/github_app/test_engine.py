@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from running import wait_until
 
-from github_app import branches, claims, retention
-from github_app.claims import Claim
-from github_app.engine import Engine, EngineError
-from github_app.metrics import Metrics
-from github_app.tables import branches as branch_rows
+from github_app.runtime.metrics import Metrics
+from github_app.storage import branches, claims, retention
+from github_app.storage.claims import Claim
+from github_app.storage.tables import branches as branch_rows
+from github_app.worker.engine import Engine, EngineError
 
 SECONDS = 15
 
@@ -31,7 +31,7 @@ def store(intake, *deliveries):
 
 def is_settled(tables):
     with tables.connect() as reader:
-        return branches.count_owed(reader) == 0 and not claims.held(reader)
+        return branches.count_pending(reader) == 0 and not claims.held(reader)
 
 
 def test_a_push_is_promoted(intake, start_worker, tables, a_delivery):
@@ -49,7 +49,7 @@ def test_a_burst_on_one_branch_costs_few_rounds_and_the_newest_is_last(
 ):
     first_runs, burst_stored = threading.Event(), threading.Event()
 
-    def promote(_owed):
+    def promote(_pushed):
         first_runs.set()
         assert burst_stored.wait(SECONDS)
 
@@ -67,13 +67,13 @@ def test_a_burst_on_one_branch_costs_few_rounds_and_the_newest_is_last(
 def test_no_branch_is_promoted_twice_at_once(intake, start_worker, tables, a_delivery):
     running, overlaps, lock = set(), [], threading.Lock()
 
-    def promote(owed):
+    def promote(pushed):
         with lock:
-            overlaps.extend({owed.push.ref} & running)
-            running.add(owed.push.ref)
+            overlaps.extend({pushed.push.ref} & running)
+            running.add(pushed.push.ref)
         time.sleep(0.02)  # the work itself
         with lock:
-            running.remove(owed.push.ref)
+            running.remove(pushed.push.ref)
 
     worker = start_worker(promote)
     for number in range(2, 12):
@@ -89,8 +89,8 @@ def test_a_failing_promotion_is_repeated_and_holds_up_no_other_branch(
 ):
     failures = iter([OSError("away"), ValueError("odd")])
 
-    def promote(owed):
-        if owed.push.branch == "poison" and (failure := next(failures, None)):
+    def promote(pushed):
+        if pushed.push.branch == "poison" and (failure := next(failures, None)):
             raise failure
 
     worker = start_worker(promote)
@@ -106,9 +106,9 @@ def test_a_promotion_that_always_fails_is_given_up_until_the_next_push(
 ):
     attempts = []
 
-    def promote(owed):
-        attempts.append(owed.push.after)
-        if owed.push.after.endswith("2"):
+    def promote(pushed):
+        attempts.append(pushed.push.after)
+        if pushed.push.after.endswith("2"):
             raise OSError("away for good")
 
     def given_up():
@@ -150,7 +150,7 @@ def test_a_second_worker_on_one_file_is_refused(start_worker, database_url, tabl
 def test_a_stop_lets_running_work_end(intake, start_worker, tables, a_delivery):
     started, may_end = threading.Event(), threading.Event()
 
-    def promote(_owed):
+    def promote(_pushed):
         started.set()
         assert may_end.wait(SECONDS)
 
@@ -169,7 +169,7 @@ def test_a_stop_lets_running_work_end(intake, start_worker, tables, a_delivery):
 def test_a_stop_does_not_wait_for_ever(intake, start_worker, a_delivery):
     started, may_end = threading.Event(), threading.Event()
 
-    def promote(_owed):
+    def promote(_pushed):
         started.set()
         may_end.wait(SECONDS)
 

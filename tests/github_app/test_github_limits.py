@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from builders import StillClock
 
-from github_app.github_limits import ATTEMPTS, LimitedError, Limits, pause_after
+from github_app.github.rate_limits import ATTEMPTS, LimitedError, Limits, pause_after
 from promotion.errors import ApiError
 from promotion.http import Answer
 
@@ -42,7 +42,7 @@ def test_a_call_that_was_refused_for_now_is_sent_again_when_it_may_be():
         return answer
 
     told = []
-    limits = Limits(1, clock, told=lambda *known: told.append(known))
+    limits = Limits(1, clock, on_rate_limit=lambda *known: told.append(known))
 
     assert limits.send(call) is GOOD
     assert clock.now == 30.0

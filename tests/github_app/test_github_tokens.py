@@ -9,18 +9,18 @@ import pytest
 from builders import StillClock
 from structlog.testing import capture_logs
 
-from github_app.access import PROBE_PAUSES, InstallationAccess
-from github_app.check_run import CheckRun, Subject
-from github_app.github import NEW_TOKEN_PAUSES, GitHubApp
-from github_app.github_limits import LimitedError
-from github_app.github_tokens import (
+from github_app.github.access import PROBE_PAUSES, InstallationAccess
+from github_app.github.app import NEW_TOKEN_PAUSES, GitHubApp
+from github_app.github.check_run import CheckRun, Subject
+from github_app.github.rate_limits import LimitedError
+from github_app.github.tokens import (
     LEAST_SECONDS,
     InstallationGoneError,
     InstallationToken,
     NotGrantedError,
     NotIncludedError,
     SuspendedError,
-    Wanted,
+    TokenRequest,
 )
 from promotion.errors import ApiError
 from promotion.http import open_session
@@ -74,7 +74,7 @@ def wanted(app):
     installation = app.installation_id(ETL)
 
     def build(permission="contents", level="read", repositories=(ETL,), number=installation):
-        return Wanted(number, permission, level, frozenset(repositories))
+        return TokenRequest(number, permission, level, frozenset(repositories))
 
     return build
 
@@ -175,7 +175,7 @@ def test_both_meanings_of_422_are_told_apart(github, app, wanted):
 def test_a_suspension_and_an_end_have_their_own_words(github, app, wanted):
     reading = wanted()
     github.suspend(reading.installation_id)
-    with pytest.raises(SuspendedError, match="is suspended: its owner ends that"):
+    with pytest.raises(SuspendedError, match="is suspended: its owner can unsuspend it"):
         app.tokens.get(reading)
 
     github.unsuspend(reading.installation_id)
@@ -271,7 +271,7 @@ def test_what_one_installation_has_used_up_the_other_still_has(github, app):
     github.add_organization("hub-org")
     github.add_repository("hub-org/sea")
     ours, theirs = (
-        app.acting(Wanted(app.installation_id(name), "contents", "read", frozenset({name})))
+        app.acting(TokenRequest(app.installation_id(name), "contents", "read", frozenset({name})))
         for name in (ETL, "hub-org/sea")
     )
     github.limits.per_hour, github.limits.enforced = 20, True

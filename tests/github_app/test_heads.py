@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from builders import NEW, NEWER, OLD, StillClock, a_push
 
-from github_app.branches import BranchPush
-from github_app.heads import PAUSES, at_head
+from github_app.storage.branches import BranchPush
+from github_app.worker.branch_head import PAUSES, at_head
 from promotion.ancestry import Ancestry
 from promotion.errors import PromotionError
-from promotion.push import ZERO_SHA
+from promotion.model import ZERO_SHA
 
 ABOUT_TEN_SECONDS = pytest.approx(10, abs=1)
 
@@ -37,15 +37,15 @@ class Repository:
 
 
 def a_pending_push(**changes):
-    owed = BranchPush(
+    pushed = BranchPush(
         a_push(), 7, "https://github.com/octo-org/etl", 11, seq=3, received_at=0.0, run=1
     )
-    return replace(owed, **changes)
+    return replace(pushed, **changes)
 
 
-def taken(repository, owed=None):
+def taken(repository, pushed=None):
     clock = StillClock()
-    return at_head(owed or a_pending_push(), repository, clock), clock.now
+    return at_head(pushed or a_pending_push(), repository, clock), clock.now
 
 
 def test_a_push_that_is_the_head_stays_as_it_is():

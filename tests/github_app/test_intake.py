@@ -8,16 +8,16 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from github_app import branches, claims
-from github_app.claims import Claim
-from github_app.events import Rerequest
-from github_app.intake import Intake, IntakeUnavailable, Stored
-from github_app.metrics import Metrics
-from github_app.tables import branches as branch_rows
-from github_app.tables import deliveries as delivery_rows
-from github_app.tables import outcomes
-from github_app.webhook import Delivery
-from promotion.push import Push
+from github_app.github.events import Rerequest
+from github_app.runtime.metrics import Metrics
+from github_app.storage import branches, claims
+from github_app.storage.claims import Claim
+from github_app.storage.tables import branches as branch_rows
+from github_app.storage.tables import deliveries as delivery_rows
+from github_app.storage.tables import outcomes
+from github_app.webhooks.delivery import Delivery
+from github_app.webhooks.inbox import Intake, IntakeUnavailable, Stored
+from promotion.model import Push
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -57,7 +57,7 @@ def count(tables, table):
 def claim(tables):
     """Claim the only branch that is owed, and return the claim with its newest push."""
     with tables.begin() as tx:
-        (wanted,) = claims.owed(tx, now=time.time())
+        (wanted,) = claims.ready(tx, now=time.time())
         assert claims.claim(tx, wanted)
         return wanted, branches.newest(tx, wanted)
 
@@ -103,19 +103,19 @@ def test_a_push_to_a_tag_and_a_deleted_branch_are_kept_like_any_other(intake, ta
 def test_the_newest_push_comes_with_those_it_supersedes(intake, tables, a_delivery):
     store(intake, a_delivery(2), a_delivery(3), a_delivery(4))
 
-    _, owed = claim(tables)
+    _, pushed = claim(tables)
 
-    assert owed.push.after == "0" * 39 + "4"
-    assert owed.superseded == tuple(
+    assert pushed.push.after == "0" * 39 + "4"
+    assert pushed.superseded == tuple(
         Push("octo-org/etl", "refs/heads/main", f"{n - 1:040x}", f"{n:040x}") for n in (2, 3)
     )
 
 
 def test_a_redelivery_after_a_failed_run_is_owed_at_once(intake, tables, a_delivery):
     store(intake, a_delivery(2))
-    held, owed = claim(tables)
+    held, pushed = claim(tables)
     with tables.begin() as tx:
-        claims.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
+        claims.release(tx, held, seq=pushed.seq, not_before=branches.NEVER)
 
     stored = store(intake, a_delivery(2))
 
@@ -131,23 +131,23 @@ def test_a_redelivery_after_a_failed_git_folder_is_owed_again(
     intake, tables, a_delivery, conclusion, stored
 ):
     store(intake, a_delivery(2))
-    held, owed = claim(tables)
+    held, pushed = claim(tables)
     with tables.begin() as tx:
-        tx.execute(sa.insert(outcomes).values(**an_outcome(owed, conclusion)))
-        claims.finish(tx, held, seq=owed.seq)
+        tx.execute(sa.insert(outcomes).values(**an_outcome(pushed, conclusion)))
+        claims.finish(tx, held, seq=pushed.seq)
 
     redelivered = store(intake, a_delivery(2))
 
     assert redelivered == [stored]
     with tables.connect() as reader:
-        assert len(claims.owed(reader, now=time.time())) == (stored is Stored.ACCEPTED)
+        assert len(claims.ready(reader, now=time.time())) == (stored is Stored.ACCEPTED)
 
 
-def an_outcome(owed, conclusion):
+def an_outcome(pushed, conclusion):
     return {
-        "seq": owed.seq,
-        "repository_id": owed.repository_id,
-        "ref": owed.push.ref,
+        "seq": pushed.seq,
+        "repository_id": pushed.repository_id,
+        "ref": pushed.push.ref,
         "workspace": "dev",
         "git_folder_id": 1,
         "path": "/Repos/team/etl",
@@ -165,14 +165,14 @@ def a_rerequest(head_sha):
 
 def test_a_rerun_of_the_newest_commit_is_owed_again(intake, tables, a_delivery):
     store(intake, a_delivery(2))
-    held, owed = claim(tables)
+    held, pushed = claim(tables)
     with tables.begin() as tx:
-        claims.finish(tx, held, seq=owed.seq)
+        claims.finish(tx, held, seq=pushed.seq)
 
     store(intake, a_rerequest("0" * 39 + "2"))
 
     _, again = claim(tables)
-    assert (again.push, again.superseded) == (owed.push, ())
+    assert (again.push, again.superseded) == (pushed.push, ())
 
 
 def test_a_rerun_of_an_older_commit_moves_nothing(intake, tables, a_delivery):
@@ -246,33 +246,33 @@ def test_a_database_that_is_gone_is_a_problem(tmp_path, intake):
 
 def test_a_claim_is_taken_once(intake, tables, a_delivery):
     store(intake, a_delivery(2))
-    held, owed = claim(tables)
+    held, pushed = claim(tables)
 
     with tables.begin() as tx:
-        assert claims.owed(tx, now=time.time()) == []
+        assert claims.ready(tx, now=time.time()) == []
         assert not claims.claim(tx, held)
         assert claims.held(tx) == [held]
         assert branches.newest(tx, Claim(held.repository_id, held.ref, held.run + 1)) is None
-        assert not claims.finish(tx, Claim(held.repository_id, held.ref, 99), seq=owed.seq)
+        assert not claims.finish(tx, Claim(held.repository_id, held.ref, 99), seq=pushed.seq)
 
 
 def test_a_push_that_lands_during_a_run_leaves_the_branch_owed(intake, tables, a_delivery):
     store(intake, a_delivery(2))
-    held, owed = claim(tables)
+    held, pushed = claim(tables)
     store(intake, a_delivery(3))
 
     with tables.begin() as tx:
-        claims.finish(tx, held, seq=owed.seq)
+        claims.finish(tx, held, seq=pushed.seq)
 
     assert claim(tables)[1].push.after == "0" * 39 + "3"
 
 
 def test_a_push_that_lands_during_a_failing_run_does_not_wait(intake, tables, a_delivery):
     store(intake, a_delivery(2))
-    held, owed = claim(tables)
+    held, pushed = claim(tables)
     store(intake, a_delivery(3))
 
     with tables.begin() as tx:
-        claims.release(tx, held, seq=owed.seq, not_before=branches.NEVER)
+        claims.release(tx, held, seq=pushed.seq, not_before=branches.NEVER)
 
     assert claim(tables)[1].attempts == 0

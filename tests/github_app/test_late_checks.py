@@ -6,20 +6,21 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from github_app import branches, late_checks, retention, stragglers
-from github_app import tables as tables_of
-from github_app.branches import BranchPush
-from github_app.check_run import CheckRun, Subject
-from github_app.deployments import Promoted, State
-from github_app.installation import NoLongerTrueError
-from github_app.late_check_writer import RETRY_SECONDS, LateCheckWriter
-from github_app.owing import Behind
-from github_app.retention import DAY_SECONDS, Keep
-from github_app.tables import late_checks as rows
-from github_app.tables import workers
+from github_app.github.check_run import CheckRun, Subject
+from github_app.github.installation import NoLongerTrueError
+from github_app.recovery import folder_backoff
+from github_app.reports import outbox
+from github_app.reports.deployments import Promoted, State
+from github_app.reports.outbox_writer import RETRY_SECONDS, OutboxWriter
+from github_app.storage import branches, retention
+from github_app.storage import tables as tables_of
+from github_app.storage.branches import BranchPush
+from github_app.storage.pending import Behind
+from github_app.storage.retention import DAY_SECONDS, Keep
+from github_app.storage.tables import outbox_items as rows
+from github_app.storage.tables import workers
 from promotion.errors import ApiError, PromotionError
-from promotion.git_folder import GitFolder
-from promotion.push import Push
+from promotion.model import GitFolder, Push
 
 HEAD = "0" * 39 + "9"
 DEV = Subject("refs/heads/main", "dev")
@@ -67,7 +68,7 @@ class InMemoryReports:
 
 def a_writer(tables, worker="local"):
     reports = InMemoryReports()
-    return LateCheckWriter(tables, reports, an_access, worker=worker), reports
+    return OutboxWriter(tables, reports, an_access, worker=worker), reports
 
 
 class InMemoryAccess:
@@ -92,7 +93,7 @@ def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
     first, second = "a" * 40, "b" * 40
     for _ in range(2):  # a run may be repeated
         with tables.begin() as tx:
-            late_checks.put_superseded(tx, a_branch_push(first, second, first, "0" * 40))
+            outbox.put_superseded(tx, a_branch_push(first, second, first, "0" * 40))
 
     assert [(row.head_sha, row.scope, row.title) for row in waiting(tables)] == [
         (first, "each", "Superseded by 0000000"),
@@ -102,7 +103,7 @@ def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
 
 def test_a_branch_that_came_back_to_a_commit_does_not_call_it_superseded(tables):
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, a_branch_push("a" * 40, HEAD))
+        outbox.put_superseded(tx, a_branch_push("a" * 40, HEAD))
 
     assert [row.head_sha for row in waiting(tables)] == ["a" * 40]
 
@@ -111,7 +112,7 @@ def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)
         a_report(tx, "dev", seq=5)
-        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))
+        outbox.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))
 
     assert {row.scope for row in waiting(tables)} == {"all"}
     writer, reports = a_writer(tables)
@@ -135,9 +136,7 @@ def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overta
         a_branch(tx, newest=5, promoted=5)
         a_report(tx, "dev", seq=5)
         a_report(tx, "prod", seq=5)
-        late_checks.put_superseded(
-            tx, a_branch_push(*(f"{n:040x}" for n in range(10, 10 + overtaken)))
-        )
+        outbox.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 10 + overtaken))))
 
     writer, reports = a_writer(tables)
     reports.there = frozenset(there)
@@ -149,8 +148,8 @@ def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overta
 def test_how_a_promotion_ended_waits_for_no_overtaken_push(tables):
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))
-        late_checks.put_final(tx, a_branch_push(), ended)
+        outbox.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))
+        outbox.put_final(tx, a_branch_push(), ended)
 
     writer, reports = a_writer(tables)
     writer.write_all()
@@ -161,7 +160,7 @@ def test_how_a_promotion_ended_waits_for_no_overtaken_push(tables):
 
 def test_a_promotion_that_was_given_up_says_why(tables):
     with tables.begin() as tx:
-        late_checks.put_given_up(tx, a_branch_push(), "installation 11 is suspended")
+        outbox.put_given_up(tx, a_branch_push(), "installation 11 is suspended")
 
     writer, reports = a_writer(tables)
     writer.write_all()
@@ -180,7 +179,7 @@ def test_a_promotion_that_was_given_up_says_why(tables):
 def test_what_github_does_not_take_is_tried_again_later_and_dropped_in_the_end(tables, error):
     run = CheckRun(DEV, HEAD, "completed", "title", "summary", "success")
     with tables.begin() as tx:
-        late_checks.put_final(tx, a_branch_push(), run)
+        outbox.put_final(tx, a_branch_push(), run)
     writer, reports = a_writer(tables)
     reports.error = error
 
@@ -198,8 +197,8 @@ def test_what_github_does_not_take_is_tried_again_later_and_dropped_in_the_end(t
 
 def test_a_run_that_begins_takes_back_what_was_still_to_be_said(tables):
     with tables.begin() as tx:
-        late_checks.put_given_up(tx, a_branch_push(), "because")
-        late_checks.drop(tx, a_branch_push())
+        outbox.put_given_up(tx, a_branch_push(), "because")
+        outbox.drop(tx, a_branch_push())
 
     assert waiting(tables) == []
 
@@ -213,17 +212,17 @@ def test_a_straggler_waits_longer_each_time_until_its_branch_moves(tables):
     waits, now = [], 1000.0
     with tables.begin() as tx:
         for _ in range(3):
-            assert stragglers.due(tx, 7, "main", [behind()], now, 600.0) == [behind()]
-            stragglers.note_try(tx, [behind()], now, 600.0)
-            assert stragglers.due(tx, 7, "main", [behind()], now + 600, 600.0) == []
-            wait = stragglers.pause(len(waits) + 1, 600.0)
+            assert folder_backoff.due(tx, 7, "main", [behind()], now, 600.0) == [behind()]
+            folder_backoff.note_try(tx, [behind()], now, 600.0)
+            assert folder_backoff.due(tx, 7, "main", [behind()], now + 600, 600.0) == []
+            wait = folder_backoff.pause(len(waits) + 1, 600.0)
             waits.append(wait)
             now += wait
         newer = behind("0" * 39 + "8")
-        assert stragglers.due(tx, 7, "main", [newer], now - waits[-1], 600.0) == [newer]
+        assert folder_backoff.due(tx, 7, "main", [newer], now - waits[-1], 600.0) == [newer]
 
     assert waits == [1200.0, 2400.0, 4800.0]
-    assert stragglers.pause(50, 600.0) == stragglers.MOST_SECONDS
+    assert folder_backoff.pause(50, 600.0) == folder_backoff.MOST_SECONDS
 
 
 def test_a_branch_that_was_never_pushed_has_no_newest_push(tables):
@@ -234,7 +233,7 @@ def test_a_branch_that_was_never_pushed_has_no_newest_push(tables):
 
 def test_what_a_process_died_over_is_written_by_the_next_at_once(tables):
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+        outbox.put_superseded(tx, a_branch_push("a" * 40))
         tx.execute(rows.update().values(taken_by="worker that died"))
 
     writer, reports = a_writer(tables)
@@ -246,7 +245,7 @@ def test_what_a_process_died_over_is_written_by_the_next_at_once(tables):
 
 def test_what_a_living_worker_writes_is_left_to_it(tables):
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+        outbox.put_superseded(tx, a_branch_push("a" * 40))
         tx.execute(workers.insert(), {"id": "another", "expires": time.time() + 60})
         tx.execute(rows.update().values(taken_by="another"))
 
@@ -267,7 +266,7 @@ def a_branch(tx, *, newest, promoted):
 def a_report(tx, workspace, *, seq):
     row = {"seq": seq, "repository_id": 7, "ref": "refs/heads/main", "workspace": workspace}
     row.update(host="", repository="octo-org/etl", after="b" * 40, cause="push", at=1.0)
-    tx.execute(tables_of.reports.insert(), {**row, "stays": b"", "blind_spots": b""})
+    tx.execute(tables_of.reports.insert(), {**row, "unchanged": b"", "unreadable": b""})
 
 
 def test_a_push_that_was_superseded_waits_for_the_end_of_the_promotion(tables):
@@ -275,7 +274,7 @@ def test_a_push_that_was_superseded_waits_for_the_end_of_the_promotion(tables):
         a_branch(tx, newest=5, promoted=3)
         a_report(tx, "dev", seq=3)
         a_report(tx, "dev", seq=5)  # the promotion has yet to report on the other
-        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+        outbox.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
     writer, reports = a_writer(tables)
     writer.write_all()
     shown_early = list(reports.shown)
@@ -295,7 +294,7 @@ def test_while_a_promotion_is_repeated_its_reports_are_all_of_them(tables):
         a_branch(tx, newest=6, promoted=5)
         a_report(tx, "prod", seq=5)
         a_report(tx, "dev", seq=6)  # replaced already
-        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+        outbox.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
     writer, reports = a_writer(tables)
 
     writer.write_all()
@@ -307,7 +306,7 @@ def test_where_the_promotion_that_superseded_a_push_moved_nothing_nothing_is_wri
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)
         a_report(tx, "dev", seq=3)
-        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+        outbox.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
     writer, reports = a_writer(tables)
 
     writer.write_all()
@@ -320,13 +319,13 @@ def test_where_the_promotion_that_superseded_a_push_moved_nothing_nothing_is_wri
 def test_what_is_not_true_any_more_is_not_written(tables, what, when):
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)
-        late_checks.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
+        outbox.put_superseded(tx, replace(a_branch_push("a" * 40), seq=5))
     writer, reports = a_writer(tables)
 
     def change():
         with tables.begin() as tx:
             if what == "a run of it has begun":
-                late_checks.drop(tx, a_branch_push(after="a" * 40))
+                outbox.drop(tx, a_branch_push(after="a" * 40))
             else:
                 tx.execute(tables_of.branches.update().values(after="a" * 40))
 
@@ -345,9 +344,9 @@ def test_a_run_that_begins_takes_back_nothing_of_another_branch_nor_of_anothers_
     dev = replace(dev, push=replace(dev.push, ref="refs/heads/dev"))
     promoted = Promoted(99, "databricks/dev", "refs/heads/main", HEAD)
     with tables.begin() as tx:
-        late_checks.put_given_up(tx, dev, "because")
-        late_checks.put_deployment(tx, a_branch_push(), promoted, State("inactive"))
-        late_checks.drop(tx, a_branch_push())
+        outbox.put_given_up(tx, dev, "because")
+        outbox.put_deployment(tx, a_branch_push(), promoted, State("inactive"))
+        outbox.drop(tx, a_branch_push())
 
     assert [(row.ref, row.scope) for row in waiting(tables)] == [
         ("refs/heads/dev", "each"),
@@ -358,13 +357,13 @@ def test_a_run_that_begins_takes_back_nothing_of_another_branch_nor_of_anothers_
 def test_what_is_replaced_while_it_is_written_is_written_again(tables):
     run = CheckRun(DEV, HEAD, "completed", "first", "summary", "success")
     with tables.begin() as tx:
-        late_checks.put_final(tx, a_branch_push(), run)
+        outbox.put_final(tx, a_branch_push(), run)
     writer, reports = a_writer(tables)
     again = [replace(run, title="second")]
 
     def replaced():
         with tables.begin() as tx:
-            late_checks.put_final(tx, a_branch_push(), again.pop())
+            outbox.put_final(tx, a_branch_push(), again.pop())
         reports.before_write = lambda: None
 
     reports.before_write = replaced
@@ -376,7 +375,7 @@ def test_what_is_replaced_while_it_is_written_is_written_again(tables):
 
 def test_a_push_that_is_given_up_and_deleted_has_no_commit_to_report_on(tables):
     with tables.begin() as tx:
-        late_checks.put_given_up(tx, a_branch_push(after="0" * 40), "because")
+        outbox.put_given_up(tx, a_branch_push(after="0" * 40), "because")
 
     assert waiting(tables) == []
 
@@ -385,7 +384,7 @@ def test_a_success_that_waited_is_not_told_once_a_later_push_came(tables):
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)  # at another commit by now
-        late_checks.put_final(tx, a_branch_push(), ended)
+        outbox.put_final(tx, a_branch_push(), ended)
     writer, reports = a_writer(tables)
 
     writer.write_all()
@@ -398,7 +397,7 @@ def test_a_success_that_waited_is_not_told_once_a_later_push_came(tables):
 def test_a_report_goes_to_the_repository_under_its_name_of_today(tables, known):
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
-        late_checks.put_final(tx, a_branch_push(), ended)
+        outbox.put_final(tx, a_branch_push(), ended)
         if known:
             a_branch(tx, newest=5, promoted=5)
             now = {"after": HEAD, "repository": "octo-org/new", "installation_id": 12}
@@ -409,7 +408,7 @@ def test_a_report_goes_to_the_repository_under_its_name_of_today(tables, known):
         asked.append(about)
         return an_access(*about)
 
-    LateCheckWriter(tables, InMemoryReports(), access, worker="local").write_all()
+    OutboxWriter(tables, InMemoryReports(), access, worker="local").write_all()
 
     assert asked == [("octo-org/new", 12, 7) if known else ("octo-org/etl", 11, 7)]
 
@@ -417,7 +416,7 @@ def test_a_report_goes_to_the_repository_under_its_name_of_today(tables, known):
 def test_a_report_that_waited_long_makes_sure_that_the_name_is_no_strangers(tables):
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
-        late_checks.put_final(tx, a_branch_push(), ended)
+        outbox.put_final(tx, a_branch_push(), ended)
         tx.execute(rows.update().values(at=time.time() - 3600))
 
     class AStrangers(InMemoryAccess):
@@ -425,7 +424,7 @@ def test_a_report_that_waited_long_makes_sure_that_the_name_is_no_strangers(tabl
             raise PromotionError("octo-org/etl is another repository now")
 
     reports = InMemoryReports()
-    LateCheckWriter(
+    OutboxWriter(
         tables, reports, lambda name, _, number: AStrangers(name, number), worker="local"
     ).write_all()
 
@@ -446,12 +445,12 @@ def test_what_runs_that_were_cut_off_have_left_open_is_ended(tables):
         ]:
             a_check_run(tx, commit, workspace, conclusion)
         a_check_run(tx, old, "dev", None, ref="refs/heads/other")
-        late_checks.put_left_open(tx, a_branch_push(), served)
+        outbox.put_left_open(tx, a_branch_push(), served)
 
     assert {(row.head_sha, row.workspace, row.kind, row.title) for row in waiting(tables)} == {
-        (old, "dev", late_checks.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
-        (old, unserved, late_checks.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
-        (HEAD, unserved, late_checks.UNSERVED, "No longer served: prod"),
+        (old, "dev", outbox.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
+        (old, unserved, outbox.SUPERSEDED, f"Superseded by {HEAD[:7]}"),
+        (HEAD, unserved, outbox.UNSERVED, "No longer served: prod"),
     }
     assert {row.scope for row in waiting(tables)} == {"one"}
     assert {row.conclusion for row in waiting(tables)} == {"cancelled"}
@@ -462,7 +461,7 @@ def test_what_retention_forgets_is_not_what_a_superseded_push_waits_for(tables):
         a_branch(tx, newest=5, promoted=5)
         a_report(tx, "dev", seq=5)
         a_check_run(tx, "a" * 40, "dev", "success")
-        late_checks.put_superseded(tx, a_branch_push("a" * 40))
+        outbox.put_superseded(tx, a_branch_push("a" * 40))
 
     retention.forget(tables, now=1000 * DAY_SECONDS, keep=Keep())
 
@@ -482,12 +481,12 @@ def test_a_commit_that_is_githubs_head_again_is_not_called_superseded(tables, ki
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)
         if kind == "final":
-            late_checks.put_final(tx, a_branch_push(), ended)
+            outbox.put_final(tx, a_branch_push(), ended)
         elif kind == "superseded already":  # the row says this commit, as GitHub does again
             tx.execute(tables_of.branches.update().values(after=HEAD))
-            late_checks.put_final(tx, a_branch_push(), replace(ended, conclusion="cancelled"))
+            outbox.put_final(tx, a_branch_push(), replace(ended, conclusion="cancelled"))
         else:
-            late_checks.put_superseded(tx, a_branch_push(HEAD, after="b" * 40))
+            outbox.put_superseded(tx, a_branch_push(HEAD, after="b" * 40))
 
     def access(*about):
         found = an_access(*about)
@@ -495,7 +494,7 @@ def test_a_commit_that_is_githubs_head_again_is_not_called_superseded(tables, ki
         return found
 
     reports = InMemoryReports()
-    LateCheckWriter(tables, reports, access, worker="local").write_all()
+    OutboxWriter(tables, reports, access, worker="local").write_all()
 
     assert reports.shown == []
     assert [row.attempts for row in waiting(tables)] == [1]
@@ -512,9 +511,9 @@ def test_a_branch_that_moves_while_its_report_waits_for_its_turn_is_looked_at_ag
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)
         tx.execute(tables_of.branches.update().values(after=HEAD))
-        late_checks.put_final(tx, a_branch_push(), ended)
+        outbox.put_final(tx, a_branch_push(), ended)
     reports = InMemoryReports()
-    writer = LateCheckWriter(tables, reports, an_access, worker="local")
+    writer = OutboxWriter(tables, reports, an_access, worker="local")
 
     def move():
         with tables.begin() as tx:

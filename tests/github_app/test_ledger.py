@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from github_app.branches import BranchPush
-from github_app.check_run import CheckRun, Subject
-from github_app.deployments import Promoted, State
-from github_app.lease import LeaseLostError
-from github_app.ledger import Ledger
-from github_app.metrics import Metrics
-from github_app.row_lease import RowLease
-from promotion.push import Push
+from github_app.github.check_run import CheckRun, Subject
+from github_app.reports.deployments import Promoted, State
+from github_app.runtime.metrics import Metrics
+from github_app.storage.branches import BranchPush
+from github_app.worker.lease import LeaseLostError
+from github_app.worker.postgres_lease import RowLease
+from github_app.worker.promotion_store import PromotionStore
+from promotion.model import Push
 from promotion.repository_url import RepositoryKey
 from promotion.workspace import Report
 
 OLD, HEAD = "1" * 40, "2" * 40
 REF = "refs/heads/main"
-OWED = BranchPush(
+PENDING = BranchPush(
     Push("octo-org/etl", REF, OLD, HEAD),
     7,
     "https://github.com/octo-org/etl",
@@ -29,13 +29,13 @@ OWED = BranchPush(
 )
 RUN = CheckRun(Subject(REF, "dev"), HEAD, "completed", "a title", "a summary", "success")
 WAYS = {
-    "begin": lambda ledger: ledger.begin(OWED),
-    "record": lambda ledger: ledger.record(OWED, Report("dev", "https://adb-1.example")),
-    "write later": lambda ledger: ledger.write_later(OWED, RUN),
+    "begin": lambda ledger: ledger.begin(PENDING),
+    "record": lambda ledger: ledger.record(PENDING, Report("dev", "https://adb-1.example")),
+    "write later": lambda ledger: ledger.write_later(PENDING, RUN),
     "end later": lambda ledger: ledger.end_later(
-        OWED, Promoted(1, "databricks/dev", REF, HEAD), State("inactive")
+        PENDING, Promoted(1, "databricks/dev", REF, HEAD), State("inactive")
     ),
-    "end what is open": lambda ledger: ledger.end_what_is_open(OWED, ["dev"]),
+    "end what is open": lambda ledger: ledger.end_what_is_open(PENDING, ["dev"]),
     "give names": lambda ledger: ledger.give_names({RepositoryKey("github.com", "a", "b"): 7}),
 }
 
@@ -50,12 +50,12 @@ def ledger(database_url, tables):
     """The ledger of a worker that holds its lease."""
     lease = RowLease(database_url, ttl=30.0, on_lost=lambda: None)
     lease.start()
-    yield Ledger(tables, Metrics(), lease)
+    yield PromotionStore(tables, Metrics(), lease)
     lease.stop()
 
 
 def kept(tables):
-    names = ("outcomes", "reports", "late_checks", "repository_names")
+    names = ("outcomes", "reports", "outbox_items", "repository_names")
     with tables.connect() as reader:
         return {name: len(reader.execute(sa.text(f"select * from {name}")).all()) for name in names}
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 import structlog
 
-from github_app import logs
+from github_app.runtime import logs
 
 TOKEN = "ghs_123_eyJhbGciOi.eyJpc3MiOi.c2ln-_x"
 

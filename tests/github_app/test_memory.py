@@ -9,16 +9,16 @@ import pytest
 import sqlalchemy as sa
 from builders import a_folder
 
-from github_app.memory import FOUND, FolderMemory
-from github_app.tables import deliveries
-from promotion.discovery import BlindSpot, Survey, Unread
+from github_app.storage.folder_store import FOUND, FolderMemory
+from github_app.storage.tables import deliveries
+from promotion.discovery import Scan, Unread, UnreadablePath
 from promotion.known_folders import KnownFolders
 
 ADA = a_folder(id=1, path="/Users/ada/etl", git_cli_enabled=True)
 TEAM = a_folder(id=2, path="/Repos/team/etl")
-WHOLE = Survey((TEAM, ADA), ())
-SPOT = BlindSpot("/Users", "Databricks was not available, longer than we waited")
-PARTLY = Survey((TEAM,), (SPOT,), Unread(places=frozenset({"/Users"})))
+WHOLE = Scan((TEAM, ADA), ())
+SPOT = UnreadablePath("/Users", "Databricks was not available, longer than we waited")
+PARTLY = Scan((TEAM,), (SPOT,), Unread(places=frozenset({"/Users"})))
 
 
 def somewhere(*folders):
@@ -44,8 +44,8 @@ def test_what_a_survey_could_not_read_stays_in_the_database_and_is_no_news_later
     after = memory.load()
     known.refreshed(anew=True)
 
-    assert after == Survey(somewhere(TEAM, ADA), (SPOT,))
-    assert memory.load() == Survey(somewhere(TEAM, ADA), ())
+    assert after == Scan(somewhere(TEAM, ADA), (SPOT,))
+    assert memory.load() == Scan(somewhere(TEAM, ADA), ())
     assert found(tables) == 0
 
 
@@ -53,7 +53,7 @@ def test_what_appears_after_a_survey_is_promoted(tables, intake, a_delivery):
     asyncio.run(intake.store(a_delivery()))
     memory = FolderMemory(tables, "dev")
 
-    memory.save(Survey((TEAM,), ()))
+    memory.save(Scan((TEAM,), ()))
     memory.save(WHOLE)
 
     assert found(tables) == 1

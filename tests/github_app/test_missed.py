@@ -8,14 +8,19 @@ import pytest
 from builders import StillClock
 from running import wait_until
 
-from github_app.admission import Admission
-from github_app.github import GitHubApp
-from github_app.metrics import Metrics
-from github_app.missed import OVERLAP_SECONDS, MissedDeliveries, first_unread, next_cursor
-from github_app.tables import deliveries
+from github_app.github.app import GitHubApp
+from github_app.recovery.missed_deliveries import (
+    OVERLAP_SECONDS,
+    MissedDeliveries,
+    first_unread,
+    next_cursor,
+)
+from github_app.runtime.metrics import Metrics
+from github_app.storage.tables import deliveries
+from github_app.webhooks.admission import Admission
 from promotion.http import open_session
-from sandbox.github.deliveries import ENTERPRISE_RETENTION
 from sandbox.github.server import GitHub
+from sandbox.github.state.deliveries import ENTERPRISE_RETENTION
 from sandbox.serving import Listener
 
 DAY = 24 * 3600.0

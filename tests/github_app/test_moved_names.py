@@ -6,18 +6,18 @@ import pytest
 from builders import StillClock
 from security.listener import listener
 
-from github_app import names
-from github_app.access import InstallationAccess
-from github_app.check_run import CheckRun, Subject
-from github_app.former_names import AGAIN_SECONDS, MOST_AT_ONCE, FormerNames
-from github_app.github import GitHubApp
-from github_app.github_tokens import (
+from github_app.github.access import InstallationAccess
+from github_app.github.app import GitHubApp
+from github_app.github.check_run import CheckRun, Subject
+from github_app.github.confirm import GoneError
+from github_app.github.tokens import (
     InstallationGoneError,
     NotAllowedError,
     NotIncludedError,
-    Wanted,
+    TokenRequest,
 )
-from github_app.hints import GoneError
+from github_app.storage import repository_names
+from github_app.worker.former_names import AGAIN_SECONDS, MOST_AT_ONCE, FormerNames
 from promotion.errors import ApiError
 from promotion.http import open_session
 from promotion.redirects import MOST_HOPS
@@ -83,8 +83,8 @@ def statuses(github, since):
 def test_reads_and_writes_under_the_old_name_reach_the_repository(github, app):
     installation = app.installation_id(OLD)
     head = renamed(github)
-    reading = app.acting(Wanted(installation, "contents", "read", frozenset({NEW})))
-    writing = app.acting(Wanted(installation, "checks", "write", frozenset({NEW})))
+    reading = app.acting(TokenRequest(installation, "contents", "read", frozenset({NEW})))
+    writing = app.acting(TokenRequest(installation, "checks", "write", frozenset({NEW})))
     begun = len(github.requests)
 
     found = reading.head(OLD, BRANCH)
@@ -106,11 +106,11 @@ def test_reads_and_writes_under_the_old_name_reach_the_repository(github, app):
 
 def test_every_call_on_the_way_is_one_of_the_hours_calls(github, open_app):
     told = []
-    app = open_app(told=lambda *known: told.append(known))
+    app = open_app(on_rate_limit=lambda *known: told.append(known))
     renamed(github)
     installation = app.installation_id(OLD)
 
-    found = app.acting(Wanted(installation, "metadata", "read")).repository(OLD)
+    found = app.acting(TokenRequest(installation, "metadata", "read")).repository(OLD)
 
     assert found.full_name == NEW
     assert [left for number, left in told if number == installation] == [4999, 4998]
@@ -122,7 +122,7 @@ def test_pages_under_the_old_name_are_all_read(github, app):
     renamed(github)
     installation = app.installation_id(OLD)
 
-    tags = app.acting(Wanted(installation, "contents", "read", frozenset({NEW}))).tags(OLD)
+    tags = app.acting(TokenRequest(installation, "contents", "read", frozenset({NEW}))).tags(OLD)
 
     assert len(tags) == 120
 
@@ -154,7 +154,7 @@ def test_a_repository_that_went_to_a_stranger_is_not_followed_there(github, open
     theirs = github.add_organization("stranger")
     github.transfer_repository(OLD, "stranger")
 
-    with pytest.raises(NotAllowedError, match=f"{OLD} belongs to stranger now"):
+    with pytest.raises(NotAllowedError, match=f"{OLD} now belongs to stranger"):
         access.branch_head(BRANCH)
 
     assert theirs not in {token.installation_id for token in github.issued_tokens}
@@ -169,7 +169,7 @@ def test_a_name_that_another_repository_has_got_is_not_taken_for_it(github, app)
     github.add_repository(OLD)
     github.add_organization("octo-org")
 
-    with pytest.raises(GoneError, match=f"{OLD} is the name of another repository now"):
+    with pytest.raises(GoneError, match=f"{OLD} now names another repository"):
         access.branch_head(BRANCH)
 
 
@@ -237,7 +237,10 @@ def test_a_name_in_a_folders_url_is_learnt_once_and_for_all(github, app, tables)
     learnt = FormerNames(tables, app).learn([old], among=[app.find(NEW)])
 
     with tables.connect() as reader:
-        remembered, newest = names.by_name(reader), names.known_as(reader, number)[0]
+        remembered, newest = (
+            repository_names.by_name(reader),
+            repository_names.known_as(reader, number)[0],
+        )
     assert learnt == {old: number}
     assert remembered == {old: number, new: number}
     assert newest == new

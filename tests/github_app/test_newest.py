@@ -12,13 +12,13 @@ import pytest
 import sqlalchemy as sa
 from running import wait_until
 
-from github_app import branches, claims, newest
-from github_app.intake import Intake, Stored
-from github_app.metrics import Metrics
-from github_app.tables import branches as branch_rows
-from github_app.tables import deliveries as delivery_rows
-from github_app.tables import late_checks, outcomes
-from promotion.push import Push
+from github_app.runtime.metrics import Metrics
+from github_app.storage import branches, claims, push_order
+from github_app.storage.tables import branches as branch_rows
+from github_app.storage.tables import deliveries as delivery_rows
+from github_app.storage.tables import outbox_items, outcomes
+from github_app.webhooks.inbox import Intake, Stored
+from promotion.model import Push
 
 X, A, B, C = (f"{number:x}" * 40 for number in (9, 10, 11, 12))
 REPOSITORY = {"id": 7, "full_name": "octo-org/etl", "html_url": "https://github.com/octo-org/etl"}
@@ -60,7 +60,7 @@ def notes(tables):
 
 def superseded(tables):
     with tables.connect() as reader:
-        return reader.execute(sa.select(late_checks.c.head_sha)).scalars().all()
+        return reader.execute(sa.select(outbox_items.c.head_sha)).scalars().all()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_github_says_is_the_head_is_the_newest_whatever_is_known(intake, ta
     back = replace(told(B, A, 1).push, pushed_at=None)
 
     with tables.begin() as tx:
-        taken = newest.take_head(tx, back, seq=99, received_at=1.0)
+        taken = push_order.take_head(tx, back, seq=99, received_at=1.0)
 
     assert taken
     assert (row(tables).before, row(tables).after, row(tables).pushed_at) == (B, A, NOON + 2)
@@ -119,7 +119,7 @@ def test_what_github_says_is_the_head_is_the_newest_whatever_is_known(intake, ta
 
 def claimed(tables):
     with tables.begin() as tx:
-        (held,) = claims.owed(tx, now=time.time())
+        (held,) = claims.ready(tx, now=time.time())
         claims.claim(tx, held)
         return held, branches.newest(tx, held)
 
@@ -127,10 +127,10 @@ def claimed(tables):
 def test_a_run_moves_the_newest_push_to_where_github_says_that_the_branch_is(intake, tables, told):
     for push in ((X, A, 1), (A, B, 2)):
         intake.store_now(told(*push))
-    held, owed = claimed(tables)
+    held, pushed = claimed(tables)
 
     with tables.begin() as tx:
-        moved = newest.move_to_head(tx, owed, C)
+        moved = push_order.move_to_head(tx, pushed, C)
 
     with tables.connect() as reader:
         again = branches.newest(reader, held)  # as a run sees it that is repeated
@@ -141,12 +141,12 @@ def test_a_run_moves_the_newest_push_to_where_github_says_that_the_branch_is(int
 
 def test_a_run_that_has_lost_the_branch_moves_nothing(intake, tables, told):
     intake.store_now(told(X, A, 1))
-    held, owed = claimed(tables)
+    held, pushed = claimed(tables)
     with tables.begin() as tx:
-        claims.release(tx, held, seq=owed.seq, not_before=0)
+        claims.release(tx, held, seq=pushed.seq, not_before=0)
 
     with tables.begin() as tx:
-        moved = newest.move_to_head(tx, owed, C)
+        moved = push_order.move_to_head(tx, pushed, C)
 
     assert not moved
     assert row(tables).after == A
@@ -154,11 +154,11 @@ def test_a_run_that_has_lost_the_branch_moves_nothing(intake, tables, told):
 
 def test_a_run_moves_no_push_that_has_come_since(intake, tables, told):
     intake.store_now(told(X, A, 1))
-    _, owed = claimed(tables)
+    _, pushed = claimed(tables)
     intake.store_now(told(A, B, 2))
 
     with tables.begin() as tx:
-        moved = newest.move_to_head(tx, owed, C)
+        moved = push_order.move_to_head(tx, pushed, C)
 
     assert not moved
     assert row(tables).after == B
@@ -168,20 +168,20 @@ def test_an_annotated_tag_that_was_taken_to_its_commit_is_not_superseded_by_it(
     intake, tables, a_delivery
 ):
     intake.store_now(a_delivery(ref="refs/tags/v1", before="0" * 40, after=A))
-    held, owed = claimed(tables)
+    held, pushed = claimed(tables)
 
     with tables.begin() as tx:
-        newest.move_to_head(tx, owed, B)
+        push_order.move_to_head(tx, pushed, B)
         again = branches.newest(tx, held)
 
     assert (again.push.after, again.superseded) == (B, ())
 
 
 @pytest.mark.parametrize(
-    ("conclusion", "owed"),
+    ("conclusion", "pending"),
     [("failure", 1), ("timed_out", 1), ("action_required", 1), ("success", 0), ("skipped", 0)],
 )
-def test_what_failed_is_marked_pending_at_once(intake, tables, told, conclusion, owed):
+def test_what_failed_is_marked_pending_at_once(intake, tables, told, conclusion, pending):
     intake.store_now(told(X, A, 1))
     held, pushed = claimed(tables)
     with tables.begin() as tx:
@@ -189,10 +189,10 @@ def test_what_failed_is_marked_pending_at_once(intake, tables, told, conclusion,
         claims.finish(tx, held, seq=pushed.seq)
 
     with tables.begin() as tx:
-        count = newest.mark_failed(tx, branch_rows.c.repository_id == 7)
-        ready = claims.owed(tx, now=time.time())
+        count = push_order.mark_failed(tx, branch_rows.c.repository_id == 7)
+        ready = claims.ready(tx, now=time.time())
 
-    assert count == len(ready) == owed
+    assert count == len(ready) == pending
 
 
 def test_what_was_given_up_is_marked_pending_at_once(intake, tables, told):
@@ -202,8 +202,8 @@ def test_what_was_given_up_is_marked_pending_at_once(intake, tables, told):
         claims.release(tx, held, seq=pushed.seq, not_before=branches.NEVER)
 
     with tables.begin() as tx:
-        others = newest.mark_failed(tx, branch_rows.c.repository_id == 8)
-        count = newest.mark_failed(tx, branch_rows.c.repository_id == 7)
+        others = push_order.mark_failed(tx, branch_rows.c.repository_id == 8)
+        count = push_order.mark_failed(tx, branch_rows.c.repository_id == 7)
 
     assert (others, count) == (0, 1)
     assert (row(tables).attempts, row(tables).not_before) == (0, 0)
@@ -274,22 +274,23 @@ def test_of_two_processes_neither_wins_by_the_number_that_it_drew(two, tables, t
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_locks_are_taken_in_one_order_so_that_nobody_waits_in_a_ring(tables):
     first, second = sorted(
-        [(7, "refs/heads/main"), (7, "refs/heads/dev")], key=lambda each: newest._lock_number(*each)
+        [(7, "refs/heads/main"), (7, "refs/heads/dev")],
+        key=lambda each: push_order._lock_number(*each),
     )
     done = threading.Event()
 
     def take_both():
         with tables.begin() as tx:
-            newest.lock(tx, [second, first])
+            push_order.lock(tx, [second, first])
         done.set()
 
     with tables.begin() as tx:
-        newest.lock(tx, [first])
+        push_order.lock(tx, [first])
         thread = threading.Thread(target=take_both)
         thread.start()
         wait_until(lambda: is_waiting(tables), what="the other to wait")
         tx.exec_driver_sql("set local lock_timeout = '5s'")
-        newest.lock(tx, [second])  # which the other has not got either
+        push_order.lock(tx, [second])  # which the other has not got either
     thread.join(20)
 
     assert done.is_set()

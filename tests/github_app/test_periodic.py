@@ -5,7 +5,7 @@ import threading
 import structlog
 from running import wait_until
 
-from github_app.periodic import Periodic
+from github_app.runtime.periodic import Periodic
 
 
 def test_work_that_fails_is_tried_again():

@@ -12,8 +12,8 @@ from cluster import Cluster
 from postgres import CAREFUL, CARELESS
 from running import wait_until
 
-from github_app.lease import TTL_SECONDS
-from github_app.row_lease import EXIT_CODE
+from github_app.config.settings import TTL_SECONDS
+from github_app.worker.postgres_lease import EXIT_CODE
 
 NUMBERS = iter(range(1000, 10**9))
 TAKE_OVER_SECONDS = 10.0

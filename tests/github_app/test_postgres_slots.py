@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from nobody import NOBODY
 from running import wait_until
 
-from github_app import database
-from github_app.fence import fence
-from github_app.lease import LeaseLostError
-from github_app.row_lease import RowLease
-from github_app.slot_lease import SlotLease
-from github_app.take_over import Forgotten, Taken, TakeOver
+from github_app.storage import database
+from github_app.wiring import migrate
+from github_app.worker.lease import LeaseLostError, fence
+from github_app.worker.postgres_credential_lock import SlotLease
+from github_app.worker.postgres_lease import RowLease
+from github_app.worker.takeover import OrphanedRuns, Taken, TakeOver
 from promotion.credential_slot import CredentialSlot
 from promotion.git_credential import GitToken
 
@@ -35,8 +35,8 @@ class Worker:
         self.lost = []
         self.lease = RowLease(database_url, ttl=ttl, on_lost=lambda: self.lost.append(True))
         self.lease.start()
-        self.keeper = SlotLease(tables, SLOT, self.lease.executor_id)
-        self.slot = CredentialSlot(lambda: 0.0, self.keeper)
+        self.lock = SlotLease(tables, SLOT, self.lease.executor_id)
+        self.slot = CredentialSlot(lambda: 0.0, self.lock)
 
 
 @pytest.fixture
@@ -107,15 +107,15 @@ def test_a_dead_workers_hold_ends_with_its_lease(worker, tables):
     dead, alive = worker(), worker()
     holding = dead.slot.held_by("installation 1")
     holding.__enter__()
-    storing = dead.keeper.storing()
+    storing = dead.lock.storing()
     storing.__enter__()
     remove(tables, dead.lease)
 
-    with alive.slot.held_by("installation 2"), alive.keeper.storing():
+    with alive.slot.held_by("installation 2"), alive.lock.storing():
         with pytest.raises(LeaseLostError):
-            dead.keeper.unknown()
+            dead.lock.unknown()
         with pytest.raises(LeaseLostError):
-            dead.keeper.store("installation 1", frozenset(), 1.0)
+            dead.lock.store("installation 1", frozenset(), 1.0)
     with pytest.raises(sa.exc.IntegrityError), dead.slot.held_by("installation 1"):
         pass
     storing.__exit__(None, None, None)
@@ -148,8 +148,8 @@ def test_a_refused_credential_is_stored_anew_once_for_all_workers(worker):
 def test_who_dies_while_storing_leaves_it_unknown(worker, tables):
     dead, alive, source, credentials = worker(), worker(), Source(), Credentials()
     ensure(dead, credentials, source)
-    with dead.keeper.storing():
-        dead.keeper.unknown()
+    with dead.lock.storing():
+        dead.lock.unknown()
         remove(tables, dead.lease)
         ensure(alive, credentials, source)
 
@@ -280,7 +280,7 @@ def test_after_a_restart_of_the_database_everybody_has_a_ttl_to_report(worker, t
 def test_a_run_that_its_own_worker_forgot_is_begun_again_at_the_second_look():
     resumed = []
     runs = [Taken("carried out", "me", "q"), Taken("forgotten", "me", "q"), Taken("its", "it", "q")]
-    forgotten = Forgotten(
+    forgotten = OrphanedRuns(
         "me",
         taken=lambda: runs,
         running=lambda: ["carried out"],
@@ -299,27 +299,27 @@ def test_a_newer_schema_of_ours_is_refused(database_url, tables):
         tx.execute(sa.text("update alembic_version set version_num = '9999'"))
 
     with pytest.raises(database.SchemaError, match="has revision 9999"):
-        database.migrate(database_url)
+        migrate(database_url)
 
 
 def test_a_database_that_is_away_is_said_in_one_line(postgres):
     url = postgres.url("brickpush").replace(f"127.0.0.1:{postgres.port}", NOBODY)
 
     with pytest.raises(database.DatabaseAwayError, match="can't be used: connection"):
-        database.migrate(url)
+        migrate(url)
 
 
 def test_many_processes_may_migrate_at_once(postgres):
     postgres.execute("create database fresh")
     url, problems = postgres.url("fresh"), []
 
-    def migrate():
+    def run():
         try:
-            database.migrate(url)
+            migrate(url)
         except Exception as exc:
             problems.append(exc)
 
-    threads = [threading.Thread(target=migrate) for _ in range(3)]
+    threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

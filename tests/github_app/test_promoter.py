@@ -9,25 +9,25 @@ import sqlalchemy as sa
 from builders import a_folder
 from lone_github import ETL, JOBS, key_of
 
-from github_app import branches, claims, late_checks, names
-from github_app.check_run_records import CheckRunRecords
-from github_app.commit_reports import CommitReports
-from github_app.hints import GoneError
-from github_app.lease import LeaseLostError, OnlyWorker
-from github_app.ledger import Ledger
-from github_app.metrics import Metrics
-from github_app.permitted import Permitted
-from github_app.promoter import Promoter, Target
-from github_app.runs import Runs
-from github_app.tables import branches as branch_rows
-from github_app.tables import deliveries as delivery_rows
-from github_app.tables import late_checks as late_rows
-from promotion.discovery import Survey
+from github_app.github.confirm import GoneError
+from github_app.reports import outbox
+from github_app.reports.check_run_records import CheckRunRecords
+from github_app.reports.publish import CommitReports, PermissionCache
+from github_app.runtime.metrics import Metrics
+from github_app.storage import branches, claims, repository_names
+from github_app.storage.tables import branches as branch_rows
+from github_app.storage.tables import deliveries as delivery_rows
+from github_app.storage.tables import outbox_items as outbox_rows
+from github_app.worker.lease import LeaseLostError, OnlyWorker
+from github_app.worker.promoter import Promoter, Target
+from github_app.worker.promotion_store import PromotionStore
+from github_app.worker.runs import Runs
+from promotion.discovery import Scan
 from promotion.errors import UnreachableError
 from promotion.known_folders import NoMemory
-from promotion.push import ZERO_SHA
+from promotion.model import ZERO_SHA
 from promotion.workspace import Workspace
-from sandbox.github import git
+from sandbox.github.git import git
 
 
 class AwayDatabricks:
@@ -49,7 +49,7 @@ class Remembered(NoMemory):
         self.folders = tuple(folders)
 
     def load(self):
-        return Survey(self.folders, ())
+        return Scan(self.folders, ())
 
 
 class LostLease(OnlyWorker):
@@ -64,8 +64,8 @@ def open_promoter(app, clock, tables):
     def build(lease=None, folders=()):
         memory = Remembered(folders)
         targets = [Target(Workspace("dev", AwayDatabricks(), memory=memory))]
-        ledger = Ledger(tables, Metrics(), lease or OnlyWorker())
-        reports = CommitReports(CheckRunRecords(tables), Permitted())
+        ledger = PromotionStore(tables, Metrics(), lease or OnlyWorker())
+        reports = CommitReports(CheckRunRecords(tables), PermissionCache())
         return Promoter(app, targets, ledger, reports, clock=clock)
 
     return build
@@ -82,7 +82,7 @@ def hold(github, intake, tables, a_delivery):
         for number, (before, after) in enumerate(pushes):
             intake.store_now(a_delivery(guid=f"{number}", before=before, after=after, **more))
         with tables.begin() as tx:
-            (held,) = claims.owed(tx, now=time.time())
+            (held,) = claims.ready(tx, now=time.time())
             claims.claim(tx, held)
             return held, branches.newest(tx, held)
 
@@ -105,18 +105,18 @@ def row(tables):
 
 def waiting(tables):
     """Return the check runs that are yet to be written, but for those that end a promotion."""
-    query = sa.select(late_rows.c.kind, late_rows.c.head_sha, late_rows.c.title)
+    query = sa.select(outbox_rows.c.kind, outbox_rows.c.head_sha, outbox_rows.c.title)
     with tables.connect() as reader:
-        return [tuple(each) for each in reader.execute(query.where(late_rows.c.kind != "final"))]
+        return [tuple(each) for each in reader.execute(query.where(outbox_rows.c.kind != "final"))]
 
 
 def test_where_github_has_the_branch_the_row_has_it_and_the_push_is_superseded(
     open_promoter, hold, tables, undone
 ):
     head, other = undone
-    _, owed = hold((head, other))
+    _, pushed = hold((head, other))
 
-    open_promoter().promote(owed)
+    open_promoter().promote(pushed)
 
     assert (row(tables).before, row(tables).after) == (other, head)
     assert waiting(tables) == [("superseded", other, f"Superseded by {head[:7]}")]
@@ -126,12 +126,12 @@ def test_nothing_is_said_any_more_of_a_commit_that_is_the_head_again(
     open_promoter, hold, tables, undone
 ):
     head, other = undone
-    _, owed = hold((ZERO_SHA, head), (head, other))
+    _, pushed = hold((ZERO_SHA, head), (head, other))
     with tables.begin() as tx:
-        late_checks.put_superseded(tx, owed)
+        outbox.put_superseded(tx, pushed)
     assert [sha for _, sha, _ in waiting(tables)] == [head]
 
-    open_promoter().promote(owed)
+    open_promoter().promote(pushed)
 
     assert [sha for _, sha, _ in waiting(tables)] == [other]
 
@@ -141,9 +141,9 @@ def test_a_branch_that_is_gone_is_deleted_and_promoted_nowhere(
 ):
     head, other = undone
     git.run(github.repository(ETL).path, "update-ref", "-d", "refs/heads/main")
-    _, owed = hold((head, other))
+    _, pushed = hold((head, other))
 
-    open_promoter().promote(owed)
+    open_promoter().promote(pushed)
 
     assert (row(tables).before, row(tables).after) == (other, ZERO_SHA)
     assert waiting(tables) == [("superseded", other, "Superseded: the branch was deleted")]
@@ -152,10 +152,10 @@ def test_a_branch_that_is_gone_is_deleted_and_promoted_nowhere(
 
 def test_a_run_without_a_lease_moves_nothing(open_promoter, hold, tables, undone):
     head, other = undone
-    _, owed = hold((head, other))
+    _, pushed = hold((head, other))
 
     with pytest.raises(LeaseLostError):
-        open_promoter(LostLease()).promote(owed)
+        open_promoter(LostLease()).promote(pushed)
 
     assert row(tables).after == other
 
@@ -164,9 +164,9 @@ def test_an_annotated_tag_is_promoted_and_known_by_its_commit(open_promoter, hol
     path = github.repository(ETL).path
     git.run(path, "tag", "-a", "-m", "Version 1", "v1", "main")
     tag = git.run(path, "rev-parse", "v1").decode().strip()
-    _, owed = hold((ZERO_SHA, tag), ref="refs/tags/v1")
+    _, pushed = hold((ZERO_SHA, tag), ref="refs/tags/v1")
 
-    open_promoter().promote(owed)
+    open_promoter().promote(pushed)
 
     assert row(tables).after == github.head(ETL, "main")
     assert waiting(tables) == []
@@ -177,15 +177,15 @@ def test_a_name_that_leads_elsewhere_is_forgotten_where_a_folder_has_it(
 ):
     number, head = github.repository(ETL).id, github.head(ETL, "main")
     github.add_repository("stranger/etl", private=False)
-    _, owed = hold((ZERO_SHA, head))
+    _, pushed = hold((ZERO_SHA, head))
     with tables.begin() as tx:
         for name in ("stranger/etl", JOBS):
-            names.remember(tx, number, key_of(github, name))
+            repository_names.remember(tx, number, key_of(github, name))
 
-    open_promoter(folders=[a_folder(url=f"{github.url}/stranger/etl.git")]).promote(owed)
+    open_promoter(folders=[a_folder(url=f"{github.url}/stranger/etl.git")]).promote(pushed)
 
     with tables.connect() as reader:
-        assert set(names.by_name(reader)) == {key_of(github, ETL), key_of(github, JOBS)}
+        assert set(repository_names.by_name(reader)) == {key_of(github, ETL), key_of(github, JOBS)}
 
 
 def test_a_name_that_was_seen_of_another_repository_since_is_asked_for(
@@ -194,29 +194,29 @@ def test_a_name_that_was_seen_of_another_repository_since_is_asked_for(
     """A push that comes late tells the name that its repository had, and has the same commits."""
     number, head = github.repository(ETL).id, github.head(ETL, "main")
     shown = {"id": 999, "full_name": ETL, "html_url": f"{github.url}/{ETL}"}
-    _, owed = hold((ZERO_SHA, head), repository=shown)
+    _, pushed = hold((ZERO_SHA, head), repository=shown)
     with tables.begin() as tx:
-        names.remember(tx, number, key_of(github, ETL))
+        repository_names.remember(tx, number, key_of(github, ETL))
 
-    with pytest.raises(GoneError, match=f"{ETL} is the name of another repository now"):
-        open_promoter().promote(owed)
+    with pytest.raises(GoneError, match=f"{ETL} now names another repository"):
+        open_promoter().promote(pushed)
 
     with tables.connect() as reader:
-        assert names.holder(reader, key_of(github, ETL)) == number
+        assert repository_names.holder(reader, key_of(github, ETL)) == number
 
 
 def test_a_repository_that_has_got_the_name_of_another_takes_it_over(
     open_promoter, hold, tables, github
 ):
     number, head = github.repository(ETL).id, github.head(ETL, "main")
-    _, owed = hold((ZERO_SHA, head))
+    _, pushed = hold((ZERO_SHA, head))
     with tables.begin() as tx:
-        names.remember(tx, 999, key_of(github, ETL))
+        repository_names.remember(tx, 999, key_of(github, ETL))
 
-    open_promoter().promote(owed)
+    open_promoter().promote(pushed)
 
     with tables.connect() as reader:
-        assert names.holder(reader, key_of(github, ETL)) == number
+        assert repository_names.holder(reader, key_of(github, ETL)) == number
 
 
 def hinted(tables, hint):
@@ -235,7 +235,7 @@ def given_up(tables):
 
 
 def test_what_github_says_has_ended_ends_the_run_for_good(open_promoter, hold, tables, github):
-    held, owed = hold((ZERO_SHA, github.head(ETL, "main")))
+    held, pushed = hold((ZERO_SHA, github.head(ETL, "main")))
     github.archive_repository(ETL)
     hinted(tables, "archived")
     told, tell = given_up(tables)
@@ -243,8 +243,8 @@ def test_what_github_says_has_ended_ends_the_run_for_good(open_promoter, hold, t
     Runs(tables, open_promoter().promote, Metrics(), on_given_up=tell).carry_out(held)
 
     now = row(tables)
-    assert (now.running, now.promoted, now.attempts) == (None, owed.seq, 0)
-    assert told == [(owed.push.after, f"{ETL} is archived")]
+    assert (now.running, now.promoted, now.attempts) == (None, pushed.seq, 0)
+    assert told == [(pushed.push.after, f"{ETL} is archived")]
     with tables.connect() as reader:
         notes = reader.execute(sa.select(delivery_rows.c.note)).scalars().all()
     assert notes == [f"its promotion has stopped: {ETL} is archived"]
@@ -253,13 +253,13 @@ def test_what_github_says_has_ended_ends_the_run_for_good(open_promoter, hold, t
 def test_what_github_still_has_is_promoted_and_the_hint_forgotten(
     open_promoter, hold, tables, github
 ):
-    held, owed = hold((ZERO_SHA, github.head(ETL, "main")))
+    held, pushed = hold((ZERO_SHA, github.head(ETL, "main")))
     hinted(tables, "archived")
     told, tell = given_up(tables)
 
     Runs(tables, open_promoter().promote, Metrics(), on_given_up=tell).carry_out(held)
 
-    assert (row(tables).hint, row(tables).promoted, told) == (None, owed.seq, [])
+    assert (row(tables).hint, row(tables).promoted, told) == (None, pushed.seq, [])
 
 
 def test_a_hint_is_asked_about_before_anything_else(open_promoter, hold, tables, github):
@@ -267,7 +267,7 @@ def test_a_hint_is_asked_about_before_anything_else(open_promoter, hold, tables,
     hinted(tables, "uninstalled")
     github.uninstall(github.installation)
     with tables.connect() as reader:
-        owed = branches.newest(reader, held)
+        pushed = branches.newest(reader, held)
 
     with pytest.raises(GoneError, match="GitHub shows no octo-org/etl to the App"):
-        open_promoter().promote(owed)
+        open_promoter().promote(pushed)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from github_app.__main__ import main
-from github_app.settings import load_settings
+from github_app.config.settings import load_settings
 from github_app.setup.files import Answers, SetupFiles, WorkspaceAnswers, config_text, write_config
-from github_app.setup.public_url import public_url_of
+from github_app.setup.inputs import public_url_of
 from promotion.errors import ConfigError
 from sandbox.sandbox import Options, open_sandbox
 
@@ -70,4 +70,4 @@ def test_an_app_that_is_taken_over_tells_it_by_its_webhook(tmp_path, options):
 
     assert code == 0
     text = (tmp_path / "new" / "brickpush.toml").read_text()
-    assert 'public_url = "https://b.example.com" # check runs link pages there' in text
+    assert 'public_url = "https://b.example.com" # check runs link to it' in text

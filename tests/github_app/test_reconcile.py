@@ -10,16 +10,17 @@ import sqlalchemy as sa
 from builders import InMemoryFolders, a_folder
 from lone_github import ETL, LAKE
 
-from github_app import claims, outcomes
-from github_app.admission import Admission
-from github_app.branches import BranchPush
-from github_app.claims import Claim
-from github_app.metrics import Metrics
-from github_app.reconcile import Reconcile
-from github_app.tables import deliveries, stragglers
+from github_app.recovery.reconcile import Reconcile
+from github_app.reports import outcomes
+from github_app.runtime.metrics import Metrics
+from github_app.storage import claims
+from github_app.storage.branches import BranchPush
+from github_app.storage.claims import Claim
+from github_app.storage.tables import deliveries, folder_backoff
+from github_app.webhooks.admission import Admission
 from promotion.databricks import WorkspaceObject
+from promotion.model import Push
 from promotion.plan import Decision
-from promotion.push import Push
 from promotion.workspace import Report, Workspace
 
 
@@ -48,7 +49,7 @@ def compare(app, tables, place):
         options = {"admission": Admission(), "metrics": Metrics(), "seconds": 600.0}
         Reconcile(tables, app, [Workspace("dev", place)], **{**options, **more}).compare()
         with tables.begin() as tx:
-            return claims.owed(tx, now=time.time())
+            return claims.ready(tx, now=time.time())
 
     return compared
 
@@ -103,7 +104,7 @@ def test_an_owner_who_is_not_allowed_is_left_alone(compare):
 def test_a_branch_that_is_pending_already_is_not_marked_again(github, tables, compare):
     compare()
     with tables.begin() as tx:
-        tx.execute(stragglers.delete())
+        tx.execute(folder_backoff.delete())
 
     assert compare() == main_of(github)
     with tables.connect() as reader:
@@ -130,12 +131,14 @@ def test_a_folder_that_a_person_has_mended_has_its_report_made_again(
     place.folders = {folder.id: replace(folder, head_commit_id=head)}
     push = Push(ETL, "refs/heads/main", "0" * 40, head)
     pushed = BranchPush(push, github.repository(ETL).id, folder.url, 1, 1, 1.0)
-    stays = Decision(folder, None, "its Git provider is gitLab, not GitHub", blocked=blocked)
+    unchanged = Decision(folder, None, "its Git provider is gitLab, not GitHub", blocked=blocked)
     with tables.begin() as tx:
         assert claims.claim(tx, held)
-        outcomes.record(tx, pushed, Report("dev", "", decisions=(stays,)), at=time.time() - 3600)
+        outcomes.record(
+            tx, pushed, Report("dev", "", decisions=(unchanged,)), at=time.time() - 3600
+        )
         assert claims.finish(tx, held, seq=1)
-        tx.execute(stragglers.delete())  # long after
+        tx.execute(folder_backoff.delete())  # long after
 
     assert compare(seconds=1.0) == (
         [Claim(github.repository(ETL).id, "refs/heads/main", 2)] if blocked else []

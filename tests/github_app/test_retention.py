@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from github_app import retention
-from github_app.retention import DAY_SECONDS, Keep
-from github_app.tables import branches, deliveries
-from promotion.push import ZERO_SHA
+from github_app.storage import retention
+from github_app.storage.retention import DAY_SECONDS, Keep
+from github_app.storage.tables import branches, deliveries
+from promotion.model import ZERO_SHA
 
 NOW = 100 * DAY_SECONDS
 

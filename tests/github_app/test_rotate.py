@@ -8,13 +8,13 @@ import pytest
 from builders import StillClock
 
 from github_app.__main__ import main
-from github_app.live_secrets import LiveSecrets
-from github_app.metrics import Metrics
-from github_app.probe import Echo, ping
-from github_app.rotate import Rotation, read_names, write_names
-from github_app.server import create_app
-from github_app.service import open_app
-from github_app.settings import load_settings
+from github_app.config.secret_reloader import LiveSecrets
+from github_app.config.settings import load_settings
+from github_app.doctor.ping import Echo, ping
+from github_app.runtime.metrics import Metrics
+from github_app.server.http import create_app
+from github_app.setup.rotate_secret import Rotation, read_names, write_names
+from github_app.wiring import open_app
 from promotion.errors import ConfigError, PromotionError
 from promotion.http import open_session
 from sandbox.sandbox import Options, open_sandbox, write_config
@@ -203,9 +203,9 @@ def test_an_old_file_that_can_not_be_removed_is_named(sandbox, endpoint, capsys)
 @pytest.mark.parametrize(
     ("echo", "words"),
     [
-        (Echo.OTHER_SECRET, "the old one stays: restart the service"),
-        (Echo.UNREACHABLE, "nothing answers there; the old one stays: start it"),
-        (Echo.NOT_OURS, "something else answers there; the old one stays"),
+        (Echo.OTHER_SECRET, "the old one is kept: restart the service"),
+        (Echo.UNREACHABLE, "nothing answers there; the old one is kept: start it"),
+        (Echo.NOT_OURS, "something else answers there; the old one is kept"),
     ],
 )
 def test_unless_the_service_accepts_the_new_secret_the_old_one_stays(
@@ -280,7 +280,7 @@ def test_secrets_of_the_environment_are_not_rotated_behind_its_back(
     assert rotate(sandbox, *options) == 2
 
     said = capsys.readouterr().err
-    assert "is set and wins over" in said
+    assert "is set and overrides" in said
     assert "give the new and the old one there, restart the service" in said
     assert (sandbox.config_path.read_text(), sandbox.github.webhook_secret) == before
 

@@ -7,14 +7,14 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from github_app import claims
-from github_app.claims import MOST_STARTS
-from github_app.github_limits import LimitedError
-from github_app.hints import GoneError
-from github_app.lease import LeaseLostError
-from github_app.metrics import Metrics
-from github_app.runs import Runs
-from github_app.tables import branches as branch_rows
+from github_app.github.confirm import GoneError
+from github_app.github.rate_limits import LimitedError
+from github_app.runtime.metrics import Metrics
+from github_app.storage import claims
+from github_app.storage.claims import MOST_STARTS
+from github_app.storage.tables import branches as branch_rows
+from github_app.worker.lease import LeaseLostError
+from github_app.worker.runs import Runs
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def take(intake, tables, a_delivery):
 
 def take_again(tables, *, starts=0):
     with tables.begin() as tx:
-        [held] = claims.owed(tx, now=time.time() + 3600)
+        [held] = claims.ready(tx, now=time.time() + 3600)
         claims.claim(tx, held)
         for _ in range(starts):
             claims.start(tx, held)
@@ -55,7 +55,7 @@ def test_a_run_that_ended_the_process_every_time_is_not_begun_again(take, tables
 
 
 def test_the_branchs_next_run_begins_at_its_last_start_until_one_ends_well(take, tables):
-    runs = Runs(tables, lambda _owed: None, Metrics())
+    runs = Runs(tables, lambda _pushed: None, Metrics())
     runs.carry_out(take(starts=MOST_STARTS))
 
     again = take_again(tables)
@@ -71,7 +71,7 @@ def test_the_branchs_next_run_begins_at_its_last_start_until_one_ends_well(take,
 def test_a_worker_that_has_lost_its_lease_records_no_end_of_a_run(take, tables, ends):
     lost = []
 
-    def promote(_owed):
+    def promote(_pushed):
         lost.append(True)
         if ends is not None:
             raise ends
@@ -92,7 +92,7 @@ def test_two_runs_at_their_last_start_take_turns(take, tables):
     suspects = [take(branch, starts=MOST_STARTS - 1) for branch in ("main", "dev")]
     meeting, met = threading.Barrier(2), []
 
-    def promote(_owed):
+    def promote(_pushed):
         try:
             met.append(meeting.wait(0.5))
         except threading.BrokenBarrierError:
@@ -107,7 +107,7 @@ def test_who_is_not_at_its_last_start_waits_for_nobody(take, tables):
     held = [take("main", starts=MOST_STARTS - 1), take("dev", starts=MOST_STARTS - 2)]
     meeting = threading.Barrier(2, timeout=20)
 
-    in_threads(Runs(tables, lambda _owed: meeting.wait(), Metrics()).carry_out, held)
+    in_threads(Runs(tables, lambda _pushed: meeting.wait(), Metrics()).carry_out, held)
 
     assert [row_of(tables, branch).attempts for branch in ("main", "dev")] == [0, 0]
 
@@ -116,7 +116,7 @@ def test_a_start_that_an_orderly_end_cut_off_does_not_count(take, tables):
     held = take(starts=1)
     begun, go_on = threading.Event(), threading.Event()
 
-    def promote(_owed):
+    def promote(_pushed):
         begun.set()
         go_on.wait(20)
 
@@ -125,7 +125,7 @@ def test_a_start_that_an_orderly_end_cut_off_does_not_count(take, tables):
     thread.start()
     assert begun.wait(20)
     counted = row_of(tables).starts
-    runs.take_back()
+    runs.uncount_start()
     taken_back = row_of(tables).starts
     go_on.set()
     thread.join()
@@ -136,10 +136,10 @@ def test_a_start_that_an_orderly_end_cut_off_does_not_count(take, tables):
 @pytest.mark.parametrize(
     "promote",
     [
-        pytest.param(lambda _owed: None, id="well"),
-        pytest.param(lambda _owed: fail(OSError("away")), id="failed"),
-        pytest.param(lambda _owed: fail(LimitedError(11, 60)), id="put off"),
-        pytest.param(lambda _owed: fail(GoneError("archived")), id="stopped"),
+        pytest.param(lambda _pushed: None, id="well"),
+        pytest.param(lambda _pushed: fail(OSError("away")), id="failed"),
+        pytest.param(lambda _pushed: fail(LimitedError(11, 60)), id="put off"),
+        pytest.param(lambda _pushed: fail(GoneError("archived")), id="stopped"),
     ],
 )
 def test_who_has_lost_its_lease_ends_no_run(take, tables, promote):
@@ -149,9 +149,9 @@ def test_who_has_lost_its_lease_ends_no_run(take, tables, promote):
         if begun:  # the lease is lost while the promotion runs
             raise LeaseLostError("another worker took over")
 
-    def promoting(owed):
-        begun.append(owed)
-        promote(owed)
+    def promoting(pushed):
+        begun.append(pushed)
+        promote(pushed)
 
     runs = Runs(tables, promoting, Metrics(), still_mine=still_mine)
     with pytest.raises(LeaseLostError):
@@ -168,7 +168,7 @@ def test_who_has_lost_its_lease_begins_and_lets_go_of_no_run(take, tables):
         raise LeaseLostError("another worker took over")
 
     runs = Runs(tables, promoted.append, Metrics(), still_mine=still_mine)
-    for work in (runs.carry_out, runs.let_go):
+    for work in (runs.carry_out, runs.release_orphan):
         with pytest.raises(LeaseLostError):
             work(held)
 

@@ -12,11 +12,11 @@ import pytest
 import structlog
 from running import wait_until
 
-from github_app import receive
-from github_app.intake import IntakeUnavailable, Stored
-from github_app.metrics import Metrics
-from github_app.server import build_server, create_app
-from github_app.webhook import MAX_BODY_BYTES
+from github_app.runtime.metrics import Metrics
+from github_app.server.http import build_server, create_app
+from github_app.webhooks import endpoint
+from github_app.webhooks.delivery import MAX_BODY_BYTES
+from github_app.webhooks.inbox import IntakeUnavailable, Stored
 
 SECRET = "It's a Secret to Everybody"
 PATH = "/webhooks/github"
@@ -285,7 +285,7 @@ def test_a_sender_that_goes_away_in_the_middle_does_no_harm(service, a_body, sig
 
 
 def test_a_body_that_drips_in_gets_408_and_is_not_taken(service, a_body, signed, monkeypatch):
-    monkeypatch.setattr(receive, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(endpoint, "READ_SECONDS", 0.3)
     body = a_body()
     head = "".join(f"{name}: {value}\r\n" for name, value in signed(body).items())
     before = service.counted('brickpush_refused_total{reason="slow"}')
@@ -329,7 +329,7 @@ def test_what_cannot_be_stored_gets_503(service, a_body, signed):
 def test_health_readiness_and_metrics_are_served(service):
     assert service.request("GET", "/healthz") == (200, b"ok\n")
     assert service.request("GET", "/readyz") == (200, b'{"problems":{}}')
-    assert b"brickpush_owed_branches 0.0" in service.request("GET", "/metrics")[1]
+    assert b"brickpush_pending_branches 0.0" in service.request("GET", "/metrics")[1]
     assert service.request("GET", PATH)[0] == 405
 
 

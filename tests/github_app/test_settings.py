@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from github_app.secret_files import read_secret, webhook_secrets
-from github_app.settings import AZURE_NAMES, load_settings
+from github_app.config.secrets import read_secret, webhook_secrets
+from github_app.config.settings import AZURE_NAMES, load_settings
 from promotion.errors import ConfigError
 
 FILE = """
@@ -91,7 +91,9 @@ def test_a_token_is_never_sent_to_such_a_host(write, host):
 def test_a_secret_in_the_file_is_refused(write):
     text = FILE.replace("client_secret_path", "client_secret")
 
-    with pytest.raises(ConfigError, match="holds client_secret: put the secret into a file"):
+    with pytest.raises(
+        ConfigError, match="contains client_secret: put the secret into its own file"
+    ):
         load_settings(write(text), {})
 
 
@@ -160,7 +162,7 @@ def test_a_secrets_file_that_is_no_text_is_an_error_with_what_to_do(tmp_path):
     path = tmp_path / "secret"
     path.write_bytes("s3cret".encode("utf-16"))
 
-    with pytest.raises(ConfigError, match="is not text in UTF-8: save it as that"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text: save it as UTF-8"):
         read_secret("github.private_key_path", None, path)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from github_app.settings import load_settings
+from github_app.config.settings import load_settings
+from github_app.github.manifest import manifest_for, read_manifest
 from github_app.setup.files import (
     Answers,
     SetupFiles,
@@ -17,7 +18,6 @@ from github_app.setup.files import (
     write_config,
     write_new,
 )
-from github_app.setup.manifest import manifest_for, read_manifest
 from promotion.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ def test_a_secret_is_never_readable_by_others_and_never_overwrites(tmp_path):
         os.umask(before)
 
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
-    with pytest.raises(ConfigError, match="is there already, and is never overwritten"):
+    with pytest.raises(ConfigError, match="exists already, and is never overwritten"):
         write_new(tmp_path / "secret", "other")
     assert (tmp_path / "secret").read_text() == "s3cret"
 
@@ -97,7 +97,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path):
 def test_nothing_of_an_earlier_setup_is_touched(tmp_path, there):
     (tmp_path / there).write_text("mine")
 
-    with pytest.raises(ConfigError, match=r"is there already, and|is there already and"):
+    with pytest.raises(ConfigError, match=r"exists already, and|exists already and"):
         SetupFiles(tmp_path / "brickpush.toml").refuse_existing()
 
 

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from github_app.__main__ import main
-from github_app.settings import load_settings
-from github_app.setup.typed import webhook_address
+from github_app.config.settings import load_settings
+from github_app.setup.inputs import webhook_address
 from promotion.errors import ConfigError
 from sandbox.sandbox import Options, open_sandbox
 
@@ -81,7 +81,7 @@ def test_a_key_of_another_app_is_refused_before_anything_is_written(
 
     said = capsys.readouterr().err
     assert codes == [2, 2]
-    assert "GitHub does not take this key for App 1 (Integration not found)" in said
+    assert "GitHub does not accept this key for App 1 (Integration not found)" in said
     assert "not an RSA key" in said
     assert not (tmp_path / "brickpush.toml").exists()
 
@@ -92,7 +92,7 @@ def test_an_existing_file_is_never_overwritten(importing, tmp_path, capsys):
     code = importing()
 
     assert code == 2
-    assert "is there already and is never overwritten" in capsys.readouterr().err
+    assert "exists already and is never overwritten" in capsys.readouterr().err
     assert (tmp_path / "brickpush.toml").read_text() == "mine"
 
 

@@ -15,8 +15,8 @@ from form_browser import Browser
 from running import wait_until
 from terminal import CTRL_C, CTRL_D, Terminal
 
-from github_app.commands_setup import stopped
-from github_app.settings import load_settings
+from github_app.cli.setup import stopped
+from github_app.config.settings import load_settings
 from github_app.setup.files import SetupFiles, write_new
 from promotion.errors import ConfigError
 from sandbox.sandbox import Options, open_sandbox
@@ -121,16 +121,16 @@ def test_an_answer_that_means_nothing_is_said_to_be_so_and_asked_for_again(sit_d
     terminal.answer("reach this service", "")
     terminal.answer("reach this service", "http://brickpush.example.com")
     terminal.answer("must start with https://.*\n.*reach this service", "https://[")
-    terminal.answer("no address that GitHub could reach\n.*reach this", "brickpush.example.com")
+    terminal.answer("not a URL that GitHub could reach\n.*reach this", "brickpush.example.com")
     terminal.answer("Organization", "octo org")
-    terminal.answer("'octo org' is no organization's name\nOrganization", "octo-org")
+    terminal.answer("'octo org' is not an organization's name\nOrganization", "octo-org")
     terminal.answer("First Databricks workspace", "http://adb-1.azuredatabricks.net")
     terminal.answer("net: must start with https://\nFirst", "adb-1.azuredatabricks.net/?o=1")
     terminal.answer("tenant id", "")
     terminal.answer("tenant id", "my tenant")
-    terminal.answer("'my tenant' is no id: .*\nIts tenant id", "tenant.example")
+    terminal.answer("'my tenant' is not an id: .*\nIts tenant id", "tenant.example")
     terminal.answer("client id", "<b>")
-    terminal.answer("'<b>' is no id: .*\n.*client id", "0-0")
+    terminal.answer("'<b>' is not an id: .*\n.*client id", "0-0")
     terminal.answer_unseen("client secret", "")
     terminal.until(LINK)
     assert terminal.stop() == 130
@@ -213,7 +213,7 @@ def test_who_stops_while_the_key_is_on_its_way_has_every_file_whole(
     landing.join()
 
     assert code == 130
-    assert "brickpush.toml is written: `brickpush doctor` says what is left" in terminal.shown
+    assert "brickpush.toml is written: `brickpush doctor` shows what is left" in terminal.shown
     assert files(here) == [
         *("app.client-secret", "app.private-key.pem", "brickpush.toml"),
         *("dev.client-secret", "webhook.secret"),
@@ -230,7 +230,7 @@ def test_who_stops_before_the_installation_has_every_file_whole(sandbox, sit_dow
     terminal.until("Waiting for the installation at")
 
     assert terminal.stop() == 130
-    assert "`brickpush doctor` says what is left to do" in terminal.shown
+    assert "`brickpush doctor` shows what is left to do" in terminal.shown
     assert load_settings(here / "brickpush.toml", {}).github.app_id == sandbox.github.apps[-1].id
 
 
@@ -238,7 +238,7 @@ def test_an_app_is_imported_by_answering(sandbox, sit_down, here):
     terminal = sit_down("--import")
 
     terminal.answer("The App's id", "brickpush")
-    terminal.answer("'brickpush' is no App id: .*\nThe App's id", str(sandbox.github.app_id))
+    terminal.answer("'brickpush' is not an App id: .*\nThe App's id", str(sandbox.github.app_id))
     terminal.answer("private key", "nowhere.pem")
     key = str(sandbox.certificate.ca_path)
     terminal.answer("nowhere.pem can't be read: No such file.*\n.*private key", key)
@@ -271,7 +271,7 @@ def test_who_stops_between_two_files_is_told_which_are_there(tmp_path):
 
     assert stopped(beginning) == (
         "Stopped. Written so far: app.private-key.pem, webhook.secret. Move it away before you "
-        "begin again."
+        "start again."
     )
 
 

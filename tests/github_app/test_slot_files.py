@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from threads import at_once
 
-from github_app.slot_files import SlotFiles
+from github_app.worker.credential_lock_files import SlotFiles
+from promotion.credential_lock import Patience, SlotError
 from promotion.credential_slot import CredentialSlot
 from promotion.git_credential import GitToken
-from promotion.slot_keeper import Patience, SlotError
 
 ROOT = Path(__file__).parents[2]
 SLOT = "https://adb-1.azuredatabricks.net a-principal github"
@@ -23,7 +23,7 @@ SECONDS = 30
 HOLD = """
 import sys
 from pathlib import Path
-from github_app.slot_files import SlotFiles
+from github_app.worker.credential_lock_files import SlotFiles
 keeper = SlotFiles(Path(sys.argv[1]), sys.argv[2])
 with keeper.held_by(sys.argv[3]), keeper.storing():
     print("in", flush=True)
@@ -74,18 +74,18 @@ class Credentials:
         self.log.append(token)
 
 
-def ensure(keeper, credentials, source, repository="octo-org/etl"):
-    slot = CredentialSlot(lambda: 0.0, keeper)
+def ensure(lock, credentials, source, repository="octo-org/etl"):
+    slot = CredentialSlot(lambda: 0.0, lock)
     return slot.ensure(
         credentials, source, provider="gitHub", repository=repository, others=frozenset()
     )
 
 
-def refused(keeper, holder):
+def refused(lock, holder):
     """Return for whom a holder who may not wait long is refused, None where it is not."""
     told = []
     try:
-        with keeper.held_by(holder, Patience(0.3, told.append)):
+        with lock.held_by(holder, Patience(0.3, told.append)):
             return None
     except SlotError:
         return told
@@ -93,10 +93,10 @@ def refused(keeper, holder):
 
 def test_another_process_shares_the_slot_with_the_same_holder_only(directory, process):
     process("installation 1")
-    keeper = SlotFiles(directory, SLOT)
+    lock = SlotFiles(directory, SLOT)
 
-    assert refused(keeper, "installation 1") is None
-    assert refused(keeper, "installation 2") == ["installation 1"]
+    assert refused(lock, "installation 1") is None
+    assert refused(lock, "installation 2") == ["installation 1"]
 
 
 def test_another_slot_is_free(directory, process):
@@ -106,12 +106,12 @@ def test_another_slot_is_free(directory, process):
 
 
 def test_who_waits_goes_on_when_the_other_process_ends_however_it_ends(directory, process):
-    other, keeper = process("installation 1"), SlotFiles(directory, SLOT)
+    other, lock = process("installation 1"), SlotFiles(directory, SLOT)
     told, came = threading.Event(), threading.Event()
 
     def come():
         patience = Patience(SECONDS, lambda _: told.set())
-        with keeper.held_by("installation 2", patience), keeper.storing():
+        with lock.held_by("installation 2", patience), lock.storing():
             came.set()
 
     def end():
@@ -145,16 +145,16 @@ def test_nobody_passes_a_process_that_waits(directory):
 
 
 def test_one_process_shares_with_itself_and_takes_turns_between_holders(directory):
-    keeper, together = SlotFiles(directory, SLOT), threading.Barrier(3, timeout=SECONDS)
+    lock, together = SlotFiles(directory, SLOT), threading.Barrier(3, timeout=SECONDS)
 
     def promote():
-        with keeper.held_by("installation 1"):
+        with lock.held_by("installation 1"):
             together.wait()
-            assert refused(keeper, "installation 2") == ["installation 1"]
+            assert refused(lock, "installation 2") == ["installation 1"]
 
     at_once(promote, promote, promote)
 
-    assert refused(keeper, "installation 2") is None
+    assert refused(lock, "installation 2") is None
 
 
 def test_what_another_process_stored_is_not_taken_for_ours(directory):
@@ -187,24 +187,24 @@ def test_what_another_process_may_have_stored_is_not_taken_for_ours(directory):
 
 
 def test_a_refused_credential_is_stored_anew(directory):
-    keeper, credentials, source = SlotFiles(directory, SLOT), Credentials(), Source()
-    slot = CredentialSlot(lambda: 0.0, keeper)
-    number = ensure(keeper, credentials, source)
+    lock, credentials, source = SlotFiles(directory, SLOT), Credentials(), Source()
+    slot = CredentialSlot(lambda: 0.0, lock)
+    number = ensure(lock, credentials, source)
 
     slot.forget(number)
-    ensure(keeper, credentials, source)
+    ensure(lock, credentials, source)
     slot.forget(number)
-    ensure(keeper, credentials, source)
+    ensure(lock, credentials, source)
 
     assert credentials.log == ["installation 1/1", "installation 1/2"]
 
 
 def test_only_one_process_stores_at_a_time(directory, process):
-    other, keeper = process("installation 1"), SlotFiles(directory, SLOT)
+    other, lock = process("installation 1"), SlotFiles(directory, SLOT)
     order = []
 
     def store():
-        with keeper.storing():
+        with lock.storing():
             order.append("stores")
 
     def end():
@@ -221,9 +221,9 @@ def test_only_one_process_stores_at_a_time(directory, process):
 
 
 def test_the_files_are_their_owners_only_and_hold_nothing_to_steal(directory):
-    keeper, credentials, source = SlotFiles(directory, SLOT), Credentials(), Source()
-    with keeper.held_by("installation 1"):
-        ensure(keeper, credentials, source)
+    lock, credentials, source = SlotFiles(directory, SLOT), Credentials(), Source()
+    with lock.held_by("installation 1"):
+        ensure(lock, credentials, source)
         paths = [directory, *directory.iterdir()]
         modes = {stat.S_IMODE(path.stat().st_mode) for path in paths}
         texts = [path.read_text() for path in paths[1:]]
@@ -234,9 +234,9 @@ def test_the_files_are_their_owners_only_and_hold_nothing_to_steal(directory):
 
 def test_a_directory_that_can_not_be_used_is_said_with_what_to_do(tmp_path):
     (tmp_path / "in the way").write_text("")
-    keeper = SlotFiles(tmp_path / "in the way", SLOT)
+    lock = SlotFiles(tmp_path / "in the way", SLOT)
 
-    with pytest.raises(SlotError, match="can't be used") as caught, keeper.held_by("h"):
+    with pytest.raises(SlotError, match="can't be used") as caught, lock.held_by("h"):
         pass
 
     assert "the user that the service runs as" in caught.value.next_step

@@ -9,20 +9,20 @@ import pytest
 import sqlalchemy as sa
 from nobody import NOBODY
 
-from github_app.lease import OnlyWorker
-from github_app.row_lease import RowLease
-from github_app.settings import Settings, WorkspaceSettings
-from github_app.slot_files import SlotFiles
-from github_app.slot_lease import SlotLease
-from github_app.slots import (
+from github_app.config.settings import Settings, WorkspaceSettings
+from github_app.worker.credential_lock_files import SlotFiles
+from github_app.worker.credential_locks import (
     Slots,
     command_slots,
     principal_of,
     refuse_two_minds,
     service_slots,
 )
+from github_app.worker.lease import OnlyWorker
+from github_app.worker.postgres_credential_lock import SlotLease
+from github_app.worker.postgres_lease import RowLease
+from promotion.credential_lock import OneProcess, Patience, SlotError
 from promotion.errors import ConfigError
-from promotion.slot_keeper import OneProcess, Patience, SlotError
 
 HOST = "https://adb-1.azuredatabricks.net"
 both_backends = pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
@@ -218,7 +218,7 @@ def test_a_database_that_is_away_leaves_the_slot_alone():
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_service_keeps_its_slots_beside_the_file(tables, tmp_path):
-    keeper = keeper_of(service_slots(tables, OnlyWorker()))
-    with keeper.held_by("installation 1"):
-        assert isinstance(keeper, SlotFiles)
+    lock = keeper_of(service_slots(tables, OnlyWorker()))
+    with lock.held_by("installation 1"):
+        assert isinstance(lock, SlotFiles)
         assert Path(f"{tables.url.database}.slots").is_dir()

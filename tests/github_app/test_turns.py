@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from github_app import turns
+from github_app.storage import schedule
 
 WORK, SECONDS = "compare", 60.0
 
@@ -13,13 +13,13 @@ WORK, SECONDS = "compare", 60.0
 def tx(tables):
     """A database in which the work was asked for at 100 s, and its turn taken."""
     with tables.begin() as opened:
-        turns.ask(opened, WORK, now=100.0)
-        assert turns.take(opened, WORK, now=100.0, seconds=SECONDS)
+        schedule.ask(opened, WORK, now=100.0)
+        assert schedule.take(opened, WORK, now=100.0, seconds=SECONDS)
         yield opened
 
 
 def taken(tx, *times):
-    return [now for now in times if turns.take(tx, WORK, now=now, seconds=SECONDS)]
+    return [now for now in times if schedule.take(tx, WORK, now=now, seconds=SECONDS)]
 
 
 def test_a_turn_comes_by_itself_once_in_its_time(tx):
@@ -27,31 +27,31 @@ def test_a_turn_comes_by_itself_once_in_its_time(tx):
 
 
 def test_a_turn_that_is_asked_for_comes_at_once_and_once(tx):
-    turns.ask(tx, WORK, now=110.0)
+    schedule.ask(tx, WORK, now=110.0)
 
     assert taken(tx, 110.0, 111.0, 169.0, 170.0) == [110.0, 170.0]
 
 
 def test_what_nobody_asked_for_yet_has_no_turn(tx):
-    assert not turns.take(tx, "another", now=1000.0, seconds=SECONDS)
+    assert not schedule.take(tx, "another", now=1000.0, seconds=SECONDS)
 
 
 def test_after_a_failure_the_next_turn_comes_sooner_and_not_at_once(tx):
-    turns.failed(tx, WORK, taken_at=100.0, sooner=40.0)
+    schedule.failed(tx, WORK, taken_at=100.0, sooner=40.0)
 
     assert taken(tx, 119.0, 120.0, 121.0) == [120.0]
 
 
 def test_a_turn_that_was_asked_for_meanwhile_comes_at_once_after_a_failure(tx):
-    turns.ask(tx, WORK, now=110.0)
-    turns.failed(tx, WORK, taken_at=100.0, sooner=0.0)
+    schedule.ask(tx, WORK, now=110.0)
+    schedule.failed(tx, WORK, taken_at=100.0, sooner=0.0)
 
     assert taken(tx, 111.0, 112.0) == [111.0]
 
 
 def test_only_a_turn_that_ended_well_is_the_last_one_done(tx):
-    before = turns.last_done(tx, WORK)
-    turns.done(tx, WORK, taken_at=100.0)
-    turns.failed(tx, WORK, taken_at=160.0, sooner=0.0)
+    before = schedule.last_done(tx, WORK)
+    schedule.done(tx, WORK, taken_at=100.0)
+    schedule.failed(tx, WORK, taken_at=160.0, sooner=0.0)
 
-    assert (before, turns.last_done(tx, WORK)) == (0.0, 100.0)
+    assert (before, schedule.last_done(tx, WORK)) == (0.0, 100.0)

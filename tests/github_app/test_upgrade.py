@@ -17,11 +17,12 @@ from alembic.script import ScriptDirectory
 from fault_scene import QUICK, Scene
 from running import Service, environment, wait_until
 
-from github_app import database
+from github_app.storage import database
+from github_app.wiring import migrate
 from sandbox.sandbox import Options, open_sandbox
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "github_app" / "migrations"
+SCRIPTS = ROOT / "github_app" / "storage" / "migrations"
 UPDATE = "/api/2.0/repos/"
 TAKE_OVER_SECONDS = 20.0
 both_backends = pytest.mark.parametrize(
@@ -29,10 +30,10 @@ both_backends = pytest.mark.parametrize(
 )
 MIGRATE = """
 import sys
-from github_app import database
+from github_app.wiring import migrate
 print("ready", flush=True)
 sys.stdin.readline()
-database.migrate(sys.argv[1])
+migrate(sys.argv[1])
 """
 
 
@@ -127,7 +128,7 @@ def test_the_tables_of_every_older_release_are_upgraded_and_lose_nothing(
     make_tables_of(revision, engine)
     before = fill(engine)
 
-    database.migrate(empty_url)
+    migrate(empty_url)
 
     after = rows_in(engine, before)
     kept = {
@@ -173,7 +174,7 @@ def serve(scene, url, *more):
 def test_a_release_that_finds_tables_of_a_newer_one_says_so_and_does_not_start(
     scene, empty_url, engine, backend, whose, told
 ):
-    database.migrate(empty_url)
+    migrate(empty_url)
     engines = "dbos_migrations" if backend == "sqlite" else "dbos.dbos_migrations"
     table, column = {
         "ours": ("alembic_version", "version_num"),
@@ -257,7 +258,7 @@ def old_release(tmp_path):
     for package in ("promotion", "github_app"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
-    engine = tmp_path / "github_app" / "engine.py"
+    engine = tmp_path / "github_app" / "worker" / "engine.py"
     text = engine.read_text()
     # What the first release said: the work of a process that says another is nobody's.
     text = re.sub(r'APPLICATION_VERSION = ".*"', 'APPLICATION_VERSION = "1"', text)

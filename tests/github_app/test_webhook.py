@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from github_app.events import PushEvent, Rerequest
-from github_app.payload import PayloadError
-from github_app.webhook import (
+from github_app.github.events import PushEvent, Rerequest
+from github_app.github.payload import PayloadError
+from github_app.webhooks.delivery import (
     ContentTypeError,
     Delivery,
     SignatureError,
@@ -17,7 +17,7 @@ from github_app.webhook import (
     parse_push,
     verify_signature,
 )
-from promotion.push import Push
+from promotion.model import Push
 
 # The vector of GitHub's page "Validating webhook deliveries".
 SECRET = "It's a Secret to Everybody"
@@ -93,8 +93,8 @@ REPOSITORY = {"id": 7, "full_name": "o/r", "html_url": "https://github.com/o/r"}
     ("changes", "message"),
     [
         ({"ref": None}, "ref is missing"),
-        ({"ref": "main"}, "ref must start with refs/ and name something"),
-        ({"ref": "refs/heads/"}, "ref must start with refs/ and name something"),
+        ({"ref": "main"}, "ref must start with refs/ and contain a name"),
+        ({"ref": "refs/heads/"}, "ref must start with refs/ and contain a name"),
         ({"ref": ["refs/heads/main"]}, "ref must be of type str"),
         ({"ref": "refs/heads/\0"}, "ref must be at most 1000 bytes without NUL"),
         ({"ref": "refs/heads/" + "ä" * 500}, "ref must be at most 1000 bytes without NUL"),

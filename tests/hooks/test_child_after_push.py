@@ -8,25 +8,24 @@ from typing import ClassVar
 import pytest
 from builders import a_decision
 
-from hooks.after_push import AfterPush
-from hooks.git import Git
-from hooks.intent import Intent
-from hooks.lock import Lock
-from hooks.proof import Arrival, Proof
-from hooks.pushed_repository import PushedRepository
-from hooks.record import Record
-from hooks.result import State
-from hooks.results import Results
-from hooks.run import Run
-from hooks.single_flight import POLL_SECONDS, flight_lock
+from hooks.background.job import AfterPush
+from hooks.background.single_flight import POLL_SECONDS, flight_lock
+from hooks.background.verify import PushStatus, Verification
+from hooks.pushed.repository import PushedRepository
+from hooks.results.lock import Lock
+from hooks.results.model import State
+from hooks.results.queued_push import QueuedPush
+from hooks.results.store import Record, Results
+from hooks.system.git import Git
+from hooks.workspaces.run import Run
 from promotion.workspace import Report
 
 REF = "refs/heads/main"
 SHA, OLDER_SHA, NEWER_SHA = "a" * 40, "b" * 40, "c" * 40
 URL = "https://github.com/octo-org/etl"
-HERE = Proof(Arrival.PUSHED, "main is at aaaaaaa", SHA)
-NOT_HERE = Proof(Arrival.NOT_PUSHED, "main is at bbbbbbb, not at aaaaaaa")
-NEWER = Proof(Arrival.SUPERSEDED, "main is at ccccccc, which is newer")
+HERE = Verification(PushStatus.PUSHED, "main is at aaaaaaa", SHA)
+NOT_HERE = Verification(PushStatus.NOT_PUSHED, "main is at bbbbbbb, not at aaaaaaa")
+NEWER = Verification(PushStatus.SUPERSEDED, "main is at ccccccc, which is newer")
 
 
 class Clock:
@@ -52,7 +51,7 @@ class Clock:
 class Facts:
     """A witness that has its answers prepared; the last one stays."""
 
-    def __init__(self, *proofs: Proof, later: Proof = HERE) -> None:
+    def __init__(self, *proofs: Verification, later: Verification = HERE) -> None:
         self.proofs, self.later = list(proofs), later
         self.asked_again = 0
 
@@ -62,10 +61,10 @@ class Facts:
     def moved(self) -> dict[str, str]:
         return {}
 
-    def prove(self, ref: str, after: str) -> Proof:
+    def verify(self, ref: str, after: str) -> Verification:
         return self.proofs.pop(0) if len(self.proofs) > 1 else self.proofs[0]
 
-    def still_there(self, ref: str, after: str) -> Proof:
+    def verify_again(self, ref: str, after: str) -> Verification:
         self.asked_again += 1
         return self.later
 
@@ -105,7 +104,7 @@ class Split:
         return (ancestor, descendant) == (SHA, NEWER_SHA)
 
 
-def an_intent(**changes) -> Intent:
+def a_queued_push(**changes) -> QueuedPush:
     values = {
         "key": "1000-1",
         "started_at": 1_000_000.0,
@@ -117,18 +116,18 @@ def an_intent(**changes) -> Intent:
         "before": {},
         "pusher": (4711, "1"),
     }
-    return Intent(**{**values, **changes})
+    return QueuedPush(**{**values, **changes})
 
 
 @pytest.fixture
 def after(tmp_path):
     """Carry out what follows a push, and return its result."""
 
-    def carry_out(witness, promotions, *, clock=None, wait=lambda *_: True, git=None, **changes):
-        clock, results, intent = clock or Clock(), Results(tmp_path), an_intent(**changes)
+    def carry_out(verifier, promotions, *, clock=None, wait=lambda *_: True, git=None, **changes):
+        clock, results, queued = clock or Clock(), Results(tmp_path), a_queued_push(**changes)
         git = git or Git(tmp_path, {})
-        work = AfterPush(intent, git, witness, results, {}, clock, promotions, wait)
-        records = {each.ref: Record(each, results, clock) for each in intent.results()}
+        work = AfterPush(queued, git, verifier, results, {}, clock, promotions, wait)
+        records = {each.ref: Record(each, results, clock) for each in queued.results()}
         work.run(records)
         for record in records.values():
             record.close()
@@ -138,12 +137,12 @@ def after(tmp_path):
 
 
 def test_a_push_that_arrived_is_promoted_without_asking_again(after):
-    witness, promotions = Facts(HERE), Promotions()
+    verifier, promotions = Facts(HERE), Promotions()
 
-    result = after(witness, promotions)
+    result = after(verifier, promotions)
 
     assert (result.state, result.identity, promotions.count) == (State.DONE, "dev", 1)
-    assert witness.asked_again == 0
+    assert verifier.asked_again == 0
 
 
 def test_a_push_is_looked_for_four_times_before_it_is_given_up(after):
@@ -200,15 +199,15 @@ def test_a_push_that_does_not_end_expires(after):
     ],
 )
 def test_a_machine_that_slept_after_the_push_looks_again(after, seconds, later, state, asked):
-    clock, witness = Clock(), Facts(HERE, later=later)
+    clock, verifier = Clock(), Facts(HERE, later=later)
 
     def wait(*_):
         clock.suspend(seconds)
         return True
 
-    result = after(witness, Promotions(), clock=clock, wait=wait)
+    result = after(verifier, Promotions(), clock=clock, wait=wait)
 
-    assert (result.state, witness.asked_again) == (state, asked)
+    assert (result.state, verifier.asked_again) == (state, asked)
 
 
 def test_a_promotion_that_failed_because_the_machine_slept_is_tried_once_more(after):
@@ -259,25 +258,25 @@ def test_a_promotion_behind_one_that_does_not_end_expires(after, tmp_path):
 def test_after_the_wait_for_another_promotion_the_remote_is_asked_again(
     after, tmp_path, later, state, count
 ):
-    clock, witness, promotions = Clock(), Facts(HERE, later=later), Promotions()
+    clock, verifier, promotions = Clock(), Facts(HERE, later=later), Promotions()
     with flight_lock(tmp_path, URL, REF) as lock:
         assert lock.acquire()
         clock.sleep = lambda seconds: lock.release() if seconds == POLL_SECONDS else None
 
-        result = after(witness, promotions, clock=clock)
+        result = after(verifier, promotions, clock=clock)
 
-    assert (result.state, promotions.count, witness.asked_again) == (state, count, 1)
+    assert (result.state, promotions.count, verifier.asked_again) == (state, count, 1)
 
 
 @pytest.mark.parametrize("other", [(URL, "refs/heads/dev"), (f"{URL}-2", REF)])
 def test_a_promotion_of_another_branch_or_repository_is_not_waited_for(after, tmp_path, other):
-    witness = Facts(HERE)
+    verifier = Facts(HERE)
     with flight_lock(tmp_path, *other) as lock:
         assert lock.acquire()
 
-        result = after(witness, Promotions())
+        result = after(verifier, Promotions())
 
-    assert (result.state, witness.asked_again) == (State.DONE, 0)
+    assert (result.state, verifier.asked_again) == (State.DONE, 0)
 
 
 @pytest.mark.parametrize(
@@ -290,11 +289,11 @@ def test_a_promotion_of_another_branch_or_repository_is_not_waited_for(after, tm
 def test_a_branch_that_moves_later_is_the_pushs_own_as_long_as_that_may_go_on(
     after, tmp_path, pusher, found
 ):
-    witness = Facts(NOT_HERE, NOT_HERE, HERE)
+    verifier = Facts(NOT_HERE, NOT_HERE, HERE)
     moved = iter([{}])
-    witness.moved = lambda: next(moved, {"refs/heads/dev": OLDER_SHA})
+    verifier.moved = lambda: next(moved, {"refs/heads/dev": OLDER_SHA})
 
-    after(witness, Promotions(), pusher=pusher, complete=False)
+    after(verifier, Promotions(), pusher=pusher, complete=False)
 
     assert {result.ref for result in Results(tmp_path).all()} == found
 
@@ -316,15 +315,15 @@ def test_a_promotion_waits_for_another_for_a_quarter_of_an_hour_and_no_longer(af
 def test_after_another_promotion_of_the_branch_the_remote_is_asked_again(
     after, tmp_path, later, state, count
 ):
-    promotions, witness = Promotions(), Facts(HERE, later=later)
+    promotions, verifier = Promotions(), Facts(HERE, later=later)
     with flight_lock(tmp_path, URL, REF) as lock:
         assert lock.acquire()
         clock = Clock()
         clock.sleep = lambda seconds: seconds and lock.release()  # the other one ends meanwhile
 
-        result = after(witness, promotions, clock=clock)
+        result = after(verifier, promotions, clock=clock)
 
-    assert (result.state, promotions.count, witness.asked_again) == (state, count, 1)
+    assert (result.state, promotions.count, verifier.asked_again) == (state, count, 1)
 
 
 @pytest.mark.parametrize(
@@ -368,9 +367,9 @@ def test_branches_that_are_moved_after_the_push_has_ended_are_another_pushs(
             self.looks += 1
             return {"refs/heads/another": SHA} if self.looks > 1 else {}
 
-    witness = Later(NOT_HERE, NOT_HERE, NOT_HERE, HERE)
+    verifier = Later(NOT_HERE, NOT_HERE, NOT_HERE, HERE)
 
-    after(witness, Promotions(), complete=False, pusher=pusher)
+    after(verifier, Promotions(), complete=False, pusher=pusher)
 
     assert [each.ref for each in Results(tmp_path).all() if each.ref != REF] == found
 
@@ -390,7 +389,7 @@ def test_another_repository_that_the_remote_is_read_from_gets_half_a_minute(afte
 
     after(Facts(HERE), promotions, clock=clock, git=Split(OLDER_SHA, None, OLDER_SHA))
 
-    behind = "ghes.example/octo-org/etl, where the remote is read from, "
+    behind = "ghes.example/octo-org/etl, which the remote is fetched from, "
     assert [(len(each.keys), each.behind) for each in promotions.repositories] == [
         (1, f"{behind}is at bbbbbbb, not at aaaaaaa"),
         (1, f"{behind}has no refs/heads/main"),

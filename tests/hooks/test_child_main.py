@@ -7,15 +7,14 @@ from dataclasses import replace
 import pytest
 from pushing.programs import git
 
-from hooks.child import how_tracked, keep_traceback, main
-from hooks.git import Git
-from hooks.known_secrets import remember
-from hooks.promote_after_push import queue, write_intent
-from hooks.proof import Tracking
-from hooks.pushed_refs import PushedRefs
-from hooks.record import keep_notice
-from hooks.result import State
-from hooks.results import Results
+from hooks.background.verify import Tracking
+from hooks.background.worker import how_tracked, keep_traceback, main
+from hooks.foreground.pushed_refs import PushedRefs
+from hooks.promote_after_push import queue, write_queued_push
+from hooks.results.model import State
+from hooks.results.store import Results, keep_notice
+from hooks.system.git import Git
+from hooks.system.known_secrets import remember
 
 SHA = "a" * 40
 
@@ -32,7 +31,7 @@ def repository(tmp_path, monkeypatch):
 
 def a_note(state, pusher=(1 << 22, "no such process"), **refs):
     pushed = PushedRefs("origin", "https://github.com/octo-org/etl", refs, complete=False)
-    return write_intent(str(state), pushed, {}, pusher)
+    return write_queued_push(str(state), pushed, {}, pusher)
 
 
 def an_environ():
@@ -53,7 +52,7 @@ def test_a_note_about_no_branch_leaves_no_result(tmp_path, repository):
     assert main([note], an_environ()) == 0
 
     assert Results(tmp_path).all() == []
-    assert list((tmp_path / "intents").iterdir()) == []
+    assert list((tmp_path / "queued-pushes").iterdir()) == []
 
 
 def test_what_goes_wrong_unexpectedly_is_a_failure_with_a_log(tmp_path, repository):
@@ -64,7 +63,7 @@ def test_what_goes_wrong_unexpectedly_is_a_failure_with_a_log(tmp_path, reposito
     (result,) = Results(tmp_path).all()
     assert result.state is State.FAILED
     assert result.message.startswith("unexpectedly, TypeError: ")
-    assert "Traceback" in (tmp_path / "child.log").read_text()
+    assert "Traceback" in (tmp_path / "worker.log").read_text()
 
 
 def test_a_repository_that_is_gone_is_a_failure(tmp_path, repository):
@@ -117,7 +116,7 @@ def test_a_secret_that_was_read_is_in_neither_the_log_nor_the_notice(tmp_path, r
         keep_traceback(tmp_path)
     keep_notice(told, results)
 
-    assert "ValueError: [hidden]" in (tmp_path / "child.log").read_text()
+    assert "ValueError: [hidden]" in (tmp_path / "worker.log").read_text()
     assert "it said [hidden]" in (tmp_path / "last-failure").read_text()
 
 

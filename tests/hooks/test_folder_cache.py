@@ -5,10 +5,10 @@ import stat
 import pytest
 from builders import a_folder
 
-from hooks.folder_cache import FolderCache
-from promotion.discovery import BlindSpot, Survey
+from hooks.workspaces.folder_cache import FolderCache
+from promotion.discovery import Scan, UnreadablePath
 
-SEEN = Survey((a_folder(), a_folder(id=2, branch=None)), (BlindSpot("/Users", "gone"),))
+SEEN = Scan((a_folder(), a_folder(id=2, branch=None)), (UnreadablePath("/Users", "gone"),))
 
 
 def test_what_was_seen_is_there_again_and_for_its_owner_only(tmp_path):
@@ -21,7 +21,16 @@ def test_what_was_seen_is_there_again_and_for_its_owner_only(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"form": 99}', '{"form": 1, "folders": [{"x": 1}]}', "\x00"]
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"form": 99}',
+        '{"form": 1, "folders": [], "blind_spots": []}',
+        '{"form": 2, "folders": [{"x": 1}]}',
+        "\x00",
+    ],
 )
 def test_a_file_of_another_form_is_as_if_there_were_none(tmp_path, text):
     path = tmp_path / "folders.json"

@@ -8,8 +8,8 @@ import pytest
 from pushing.machine import AUTHORS
 from pushing.programs import git
 
-from hooks.git import Git, GitError
-from hooks.proof import Arrival, Tracking, Witness
+from hooks.background.verify import PushStatus, PushVerifier, Tracking
+from hooks.system.git import Git, GitError
 from promotion.ancestry import Ancestry
 
 ENVIRON = {
@@ -37,9 +37,9 @@ def commit(directory):
     return git(directory, "rev-parse", "HEAD", environ=ENVIRON)
 
 
-def a_witness(clone, remote="origin", **more):
+def a_verifier(clone, remote="origin", **more):
     asked = Git(clone, ENVIRON)
-    return Witness(asked, remote=remote, address=remote, before=asked.references(), **more)
+    return PushVerifier(asked, remote=remote, address=remote, before=asked.references(), **more)
 
 
 def test_a_clone_answers(clone, tmp_path):
@@ -112,47 +112,47 @@ def test_what_git_can_not_answer_is_an_error(clone, tmp_path):
 
 
 def test_a_tracking_ref_that_came_to_the_commit_proves_the_push(clone):
-    witness = a_witness(clone)
+    verifier = a_verifier(clone)
     sha = commit(clone)
     git(clone, "push", "--quiet", environ=ENVIRON)
     git(clone, "remote", "set-url", "origin", "/nowhere", environ=ENVIRON)
 
-    assert witness.moved() == {"refs/heads/main": sha}
-    assert witness.prove("refs/heads/main", sha).arrival is Arrival.PUSHED
-    assert witness.still_there("refs/heads/main", sha).arrival is Arrival.PUSHED
+    assert verifier.moved() == {"refs/heads/main": sha}
+    assert verifier.verify("refs/heads/main", sha).status is PushStatus.PUSHED
+    assert verifier.verify_again("refs/heads/main", sha).status is PushStatus.PUSHED
 
 
 def test_a_remote_that_is_past_the_commit_supersedes_it(clone):
-    witness = a_witness(clone)
+    verifier = a_verifier(clone)
     older, newer = commit(clone), commit(clone)
     git(clone, "push", "--quiet", environ=ENVIRON)
 
-    proof = witness.prove("refs/heads/main", older)
+    proof = verifier.verify("refs/heads/main", older)
 
-    assert proof.arrival is Arrival.SUPERSEDED
+    assert proof.status is PushStatus.SUPERSEDED
     assert proof.reason == f"refs/heads/main is at {newer[:7]}, which is newer"
     git(clone, "remote", "set-url", "origin", "/nowhere", environ=ENVIRON)
-    assert witness.prove("refs/heads/main", older).arrival is Arrival.SUPERSEDED
+    assert verifier.verify("refs/heads/main", older).status is PushStatus.SUPERSEDED
 
 
 def test_a_remote_that_lacks_the_commit_proves_the_opposite(clone):
-    witness = a_witness(clone)
+    verifier = a_verifier(clone)
     there, here = Git(clone, ENVIRON).resolve("HEAD"), commit(clone)
 
-    proof = witness.prove("refs/heads/main", here)
+    proof = verifier.verify("refs/heads/main", here)
 
-    assert proof.arrival is Arrival.NOT_PUSHED
+    assert proof.status is PushStatus.NOT_PUSHED
     assert proof.reason == f"refs/heads/main is at {there[:7]}, not at {here[:7]}"
-    assert witness.prove("refs/heads/new", here).reason == "the remote has no refs/heads/new"
-    assert witness.before("refs/heads/main") == there
+    assert verifier.verify("refs/heads/new", here).reason == "the remote has no refs/heads/new"
+    assert verifier.before("refs/heads/main") == there
 
 
 def test_what_nobody_can_tell_is_unknown(clone):
-    witness = a_witness(clone, remote="/nowhere")
+    verifier = a_verifier(clone, remote="/nowhere")
     sha = commit(clone)
 
-    assert witness.prove("refs/heads/main", sha).arrival is Arrival.UNKNOWN
-    assert witness.still_there("refs/heads/main", sha).arrival is Arrival.UNKNOWN
+    assert verifier.verify("refs/heads/main", sha).status is PushStatus.UNKNOWN
+    assert verifier.verify_again("refs/heads/main", sha).status is PushStatus.UNKNOWN
 
 
 def test_branches_that_were_pushed_are_found_without_a_reflog_too(clone):
@@ -160,24 +160,24 @@ def test_branches_that_were_pushed_are_found_without_a_reflog_too(clone):
     git(clone, "reflog", "expire", "--expire=all", "--all", environ=ENVIRON)
     for log in (clone / ".git" / "logs").rglob("main"):
         log.unlink()
-    witness = a_witness(clone)
+    verifier = a_verifier(clone)
     sha = commit(clone)
     git(clone, "push", "--quiet", environ=ENVIRON)
 
     assert Git(clone, ENVIRON).last_update("refs/remotes/origin/main") == ""
-    assert witness.moved() == {"refs/heads/main": sha}
+    assert verifier.moved() == {"refs/heads/main": sha}
 
 
 @pytest.mark.parametrize(
-    ("tracking", "arrival"),
+    ("tracking", "status"),
     [
-        pytest.param(Tracking.BOTH, Arrival.PUSHED, id="one repository"),
-        pytest.param(Tracking.PUSH, Arrival.UNKNOWN, id="read from another repository"),
-        pytest.param(Tracking.NEITHER, Arrival.UNKNOWN, id="written to several"),
+        pytest.param(Tracking.BOTH, PushStatus.PUSHED, id="one repository"),
+        pytest.param(Tracking.PUSH, PushStatus.UNKNOWN, id="read from another repository"),
+        pytest.param(Tracking.NEITHER, PushStatus.UNKNOWN, id="written to several"),
     ],
 )
-def test_a_fetch_proves_a_push_only_where_it_is_of_the_same_repository(clone, tracking, arrival):
-    witness = a_witness(clone, tracking=tracking)
+def test_a_fetch_proves_a_push_only_where_it_is_of_the_same_repository(clone, tracking, status):
+    verifier = a_verifier(clone, tracking=tracking)
     sha = commit(clone)
     remote = clone.parent / "remote.git"
     git(clone, "push", "--quiet", str(remote), "main", environ=ENVIRON)
@@ -185,33 +185,31 @@ def test_a_fetch_proves_a_push_only_where_it_is_of_the_same_repository(clone, tr
     git(clone, "update-ref", "-m", "fetch", "refs/remotes/origin/main", sha, environ=ENVIRON)
     remote.rename(clone.parent / "away.git")
 
-    assert witness.prove("refs/heads/main", sha).arrival is arrival
-    assert witness.still_there("refs/heads/main", sha).arrival is arrival
+    assert verifier.verify("refs/heads/main", sha).status is status
+    assert verifier.verify_again("refs/heads/main", sha).status is status
 
 
 @pytest.mark.parametrize(
-    ("tracking", "arrival"),
+    ("tracking", "status"),
     [
-        (Tracking.BOTH, Arrival.PUSHED),
-        (Tracking.PUSH, Arrival.PUSHED),
-        (Tracking.NEITHER, Arrival.UNKNOWN),
+        (Tracking.BOTH, PushStatus.PUSHED),
+        (Tracking.PUSH, PushStatus.PUSHED),
+        (Tracking.NEITHER, PushStatus.UNKNOWN),
     ],
 )
-def test_a_ref_that_a_push_moved_proves_it_unless_the_push_went_to_several(
-    clone, tracking, arrival
-):
-    witness = a_witness(clone, tracking=tracking)
+def test_a_ref_that_a_push_moved_proves_it_unless_the_push_went_to_several(clone, tracking, status):
+    verifier = a_verifier(clone, tracking=tracking)
     sha = commit(clone)
     git(clone, "push", "--quiet", environ=ENVIRON)
     (clone.parent / "remote.git").rename(clone.parent / "away.git")
 
-    assert witness.prove("refs/heads/main", sha).arrival is arrival
+    assert verifier.verify("refs/heads/main", sha).status is status
 
 
 def test_a_ref_that_tracked_the_commit_before_the_push_proves_nothing_of_it(clone):
     sha = Git(clone, ENVIRON).resolve("HEAD")
-    witness = a_witness(clone)
+    verifier = a_verifier(clone)
     (clone.parent / "remote.git").rename(clone.parent / "away.git")
 
-    assert witness.prove("refs/heads/main", sha).arrival is Arrival.UNKNOWN
-    assert witness.still_there("refs/heads/main", sha).arrival is Arrival.UNKNOWN
+    assert verifier.verify("refs/heads/main", sha).status is PushStatus.UNKNOWN
+    assert verifier.verify_again("refs/heads/main", sha).status is PushStatus.UNKNOWN

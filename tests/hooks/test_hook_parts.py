@@ -9,11 +9,12 @@ import sys
 import platformdirs
 import pytest
 
-from hooks import ancestor, push_end
-from hooks.pushed_refs import from_git, from_pre_commit, without_secrets
-from hooks.refspec import remote_refs, tracking_ref
-from hooks.snapshot import by_name
-from hooks.state_directory import state_directory
+from hooks.background import push_end
+from hooks.foreground import parent_process
+from hooks.foreground.pushed_refs import from_git, from_pre_commit, without_secrets
+from hooks.foreground.state_directory import state_directory
+from hooks.foreground.tracking_refs import by_name
+from hooks.system.git import remote_refs, tracking_ref
 
 SHA, OTHER, ZERO = "a" * 40, "b" * 40, "0" * 40
 
@@ -82,8 +83,8 @@ def test_a_url_is_kept_without_its_secrets(url, kept):
     ],
 )
 def test_a_command_line_is_a_push_or_not(command, push, dry_run):
-    assert ancestor.is_push(command) is push
-    assert ancestor.Pusher(1, "1", command).dry_run is dry_run
+    assert parent_process.is_push(command) is push
+    assert parent_process.Pusher(1, "1", command).dry_run is dry_run
 
 
 def test_the_nearest_push_above_is_found():
@@ -93,31 +94,31 @@ def test_the_nearest_push_above_is_found():
         20: (10, "200", ["git", "push-all", "push"]),
     }
 
-    found = ancestor.nearest_push(40, family.get)
+    found = parent_process.nearest_push(40, family.get)
 
     assert (found.pid, found.started) == (30, "300")
-    assert ancestor.nearest_push(99, family.get) is None
+    assert parent_process.nearest_push(99, family.get) is None
 
 
 def test_a_loop_among_processes_ends():
-    assert ancestor.nearest_push(1, lambda pid: (pid, "1", ["init"])) is None
+    assert parent_process.nearest_push(1, lambda pid: (pid, "1", ["init"])) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no ps on Windows")
 def test_ps_and_proc_agree_about_this_process():
-    parent, started, command = ancestor.processes(os.environ)[os.getpid()]
+    parent, started, command = parent_process.processes(os.environ)[os.getpid()]
 
     assert parent == os.getppid()
     assert started
     assert command[0].rpartition("/")[2].startswith("python")
     if sys.platform == "linux":
-        assert ancestor.process(os.getpid())[0] == parent
+        assert parent_process.process(os.getpid())[0] == parent
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_process_is_waited_for_until_it_ends():
     with subprocess.Popen(("cat",), stdin=subprocess.PIPE) as running:
-        started = ancestor.process(running.pid)[1]
+        started = parent_process.process(running.pid)[1]
         assert not push_end.wait_for_end(running.pid, started, 0.01)
         assert not push_end._poll(running.pid, started, 0.01)
         assert push_end.wait_for_end(running.pid, "another time", 10)

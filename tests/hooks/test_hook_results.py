@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from hooks import notice
-from hooks.result import Result, State, as_json, from_json, repository_name
-from hooks.results import KEPT, Results, new_key
+from hooks.foreground import last_failure
+from hooks.results.model import Result, State, as_json, from_json, repository_name
+from hooks.results.store import KEPT, Results, new_key
 
 TOKEN = "ghp_" + "x" * 36
 
@@ -115,16 +115,16 @@ def test_a_repository_is_named_without_secrets(url, name):
 
 
 def test_a_notice_is_taken_once(tmp_path):
-    notice.leave(str(tmp_path), "octo-org/etl refs/heads/main", "it \x1b[31mfailed\n badly")
+    last_failure.leave(str(tmp_path), "octo-org/etl refs/heads/main", "it \x1b[31mfailed\n badly")
 
-    assert notice.take(str(tmp_path)) == "it [31mfailed badly"
-    assert notice.take(str(tmp_path)) == ""
+    assert last_failure.take(str(tmp_path)) == "it [31mfailed badly"
+    assert last_failure.take(str(tmp_path)) == ""
 
 
 def test_a_notice_is_withdrawn_by_a_success_of_the_same_ref_only(tmp_path):
-    notice.leave(str(tmp_path), "octo-org/etl refs/heads/main", "it failed")
+    last_failure.leave(str(tmp_path), "octo-org/etl refs/heads/main", "it failed")
 
-    notice.withdraw(str(tmp_path), "octo-org/etl refs/heads/dev")
+    last_failure.withdraw(str(tmp_path), "octo-org/etl refs/heads/dev")
     assert (tmp_path / "last-failure").exists()
-    notice.withdraw(str(tmp_path), "octo-org/etl refs/heads/main")
-    assert notice.take(str(tmp_path)) == ""
+    last_failure.withdraw(str(tmp_path), "octo-org/etl refs/heads/main")
+    assert last_failure.take(str(tmp_path)) == ""

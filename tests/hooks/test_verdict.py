@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 from builders import ETL, NEW, OLD, a_decision, a_folder, a_push
 
-from hooks.branch_name import branch_name, did_you_mean
-from hooks.command_promote import exit_code
-from hooks.conclusion import conclude
-from hooks.exit_code import ExitCode
-from hooks.presentation import lines, summary
-from hooks.pushed_repository import PushedRepository
-from hooks.result import State, workspace_as_json
-from hooks.run import Run
-from hooks.ssh_alias import ssh_target
-from hooks.verdict import hosts_of, judged
-from promotion.discovery import BlindSpot
+from hooks.command.exit_code import ExitCode
+from hooks.command.promote import exit_code
+from hooks.output.terminal import lines, summary
+from hooks.pushed.branch_name import branch_name, did_you_mean
+from hooks.pushed.repository import PushedRepository
+from hooks.pushed.ssh_alias import ssh_target
+from hooks.results.model import State, workspace_as_json
+from hooks.results.summary import conclude
+from hooks.workspaces.run import Run
+from hooks.workspaces.verdict import hosts_of, judged
+from promotion.discovery import UnreadablePath
 from promotion.errors import ConfigError
-from promotion.outcome import Conclusion, Outcome
+from promotion.model import Conclusion, Outcome
 from promotion.repository_url import RepositoryKey
 from promotion.workspace import Report
 
@@ -164,7 +164,7 @@ def test_what_is_blocked_is_shown_as_such_before_what_is_left_unchanged():
     ]
     stored = workspace_as_json(report)
     assert [entry["reason"] for entry in stored["blocked"]] == ["may not be managed"]
-    assert [entry["reason"] for entry in stored["stays"]] == ["follows dev"]
+    assert [entry["reason"] for entry in stored["unchanged"]] == ["follows dev"]
 
 
 def nothing(**more):
@@ -335,8 +335,8 @@ def test_what_ssh_is_asked_about_is_a_host_and_never_an_option(url, target):
 
 
 def test_blind_spots_alone_say_that_something_was_not_seen():
-    spots = (BlindSpot("/Users/x", "the principal may not read it"),)
+    spots = (UnreadablePath("/Users/x", "the principal may not read it"),)
 
-    assert summary(Run("", (Report("dev", "", blind_spots=spots),))) == (
-        "0 Git folders of this repository: 1 not seen"
+    assert summary(Run("", (Report("dev", "", unreadable=spots),))) == (
+        "0 Git folders of this repository: 1 not readable"
     )

@@ -15,7 +15,7 @@ from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from running import Service, environment, running_service, wait_until
 
 from sandbox import world
-from sandbox.github import git
+from sandbox.github.git import git
 from sandbox.sandbox import Options, open_sandbox
 
 PUBLIC = "https://brickpush.example.com"
@@ -68,7 +68,7 @@ def test_a_check_run_links_a_page_that_says_as_much_as_it_does(sandbox, service,
     for person in ("ada", "alan"):
         line = f"✓ success /Repos/{person}/etl-main {before[:7]} → {run.head_sha[:7]} at"
         assert line in told
-    assert "1 stays" in told
+    assert "1 left unchanged" in told
     assert "/Repos/grace/etl-dev follows dev" in told
     for folder in sandbox.workspace("dev").folders():
         assert f'href="{sandbox.workspace("dev").url}/browse/folders/{folder.id}"' in page.text

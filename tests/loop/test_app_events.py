@@ -94,7 +94,9 @@ def test_a_suspension_stops_promotions_until_it_ends(sandbox, service):
     delivered(sandbox, "installation", "suspend")
     before = heads(sandbox)
     post(sandbox, service, push_payload(sandbox, "0" * 40, sha))
-    wait_until(lambda: "is suspended: its owner ends that" in service.log.read_text(), what="why")
+    wait_until(
+        lambda: "is suspended: its owner can unsuspend it" in service.log.read_text(), what="why"
+    )
     assert heads(sandbox) == before
 
     sandbox.github.unsuspend(sandbox.installation_id)

@@ -19,7 +19,7 @@ from form_browser import Browser
 from nobody import NOBODY
 from running import environment
 
-from github_app.settings import load_settings
+from github_app.config.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,4 +176,4 @@ def test_the_wheel_holds_the_product_and_nothing_else(tmp_path):
 
     tops = {name.split("/")[0] for name in names}
     assert tops == {"promotion", "hooks", "github_app", "brickpush-0.1.0.dist-info"}
-    assert any(re.match(r"github_app/migrations/versions/\w+\.py", name) for name in names)
+    assert any(re.match(r"github_app/storage/migrations/versions/\w+\.py", name) for name in names)

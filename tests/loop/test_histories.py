@@ -21,9 +21,9 @@ from app_world import (
 )
 from running import running_service, wait_until
 
-from promotion.push import ZERO_SHA
+from promotion.model import ZERO_SHA
 from sandbox import world
-from sandbox.github import git
+from sandbox.github.git import git
 from sandbox.sandbox import Options, open_sandbox
 
 HEAD_OF_MAIN = "*/git/ref/heads/main"

@@ -119,12 +119,12 @@ def test_a_tag_and_a_deleted_branch_move_nothing(sandbox, service, developer):
     developer.push("origin", "HEAD:refs/heads/short-lived")
     developer.push("origin", ":refs/heads/short-lived")
 
-    owed = wait_until(
-        lambda: "brickpush_owed_branches 0.0" in requests.get(f"{service.url}/metrics").text,
+    pushed = wait_until(
+        lambda: "brickpush_pending_branches 0.0" in requests.get(f"{service.url}/metrics").text,
         what="the end of all promotions",
     )
 
-    assert owed
+    assert pushed
     assert heads(sandbox) == before
 
 

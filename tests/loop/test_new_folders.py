@@ -153,7 +153,7 @@ def test_an_update_that_is_not_so_is_no_success(sandbox, dev, add):
     code, said = add("dev")
 
     assert code == 1
-    assert "Databricks reported success, and it is not so" in said
+    assert "Databricks reported success, but the Git folder does not follow the branch" in said
     assert f"what {PATH} follows; if that is not dev, remove it" in said
 
 
@@ -187,7 +187,7 @@ def test_somebodys_git_folder_is_not_switched(sandbox, dev, add):
 
     assert code == 2
     assert said == (
-        f"brickpush: {PATH} is there already and follows main: check out dev in it, or remove it "
+        f"brickpush: {PATH} exists already and follows main: check out dev in it, or remove it "
         "with `brickpush folders remove`, then run this again\n"
     )
     assert changes(dev) == []
@@ -199,7 +199,7 @@ def test_a_git_folder_of_another_repository_is_left_alone(sandbox, dev, add):
     code, said = add("main")
 
     assert code == 2
-    assert "is there already, a Git folder of https://" in said
+    assert "exists already, a Git folder of https://" in said
     assert "octo-org/ml.git: choose another path" in said
     assert changes(dev) == []
 
@@ -210,7 +210,7 @@ def test_a_directory_at_the_path_is_left_alone(dev, add):
     code, said = add("main")
 
     assert code == 2
-    assert said == f"brickpush: {PATH} is there already, a directory: choose another path\n"
+    assert said == f"brickpush: {PATH} exists already, a directory: choose another path\n"
     assert changes(dev) == []
 
 
@@ -227,7 +227,7 @@ def test_a_git_folder_that_somebody_made_meanwhile_is_not_taken_for_ours(sandbox
 
     assert code == 2
     assert said == (
-        f"brickpush: {PATH} is there already: see `brickpush folders list` what it is\n"
+        f"brickpush: {PATH} exists already: run `brickpush folders list` to see what it is\n"
     )
     assert followed(dev) == {PATH: "main"}
     assert "PATCH" not in {method for method, _ in changes(dev)}
@@ -239,14 +239,14 @@ def test_a_clone_without_an_answer_is_left_to_look_at(sandbox, dev, add):
     code, said = add("dev")
 
     assert code == 1
-    assert "see in some minutes with `brickpush folders list`" in said
+    assert "check in some minutes with `brickpush folders list`" in said
 
 
 def test_a_path_that_is_none_is_said_before_anything_is_asked(dev, add):
     code, said = add("main", path="team/etl")
 
     assert code == 2
-    assert said.endswith("is no path of a workspace: give it like /Repos/team/etl\n")
+    assert said.endswith("is not a workspace path: give it like /Repos/team/etl\n")
     assert dev.requests == []
 
 

@@ -107,7 +107,7 @@ def test_a_check_run_that_github_does_not_take_for_a_while_ends_all_the_same(
 
 def waiting_reports(service, *, tries):
     """Return how many reports wait after so many tries, or more."""
-    query = "select count(*) from late_checks where attempts >= ?"
+    query = "select count(*) from outbox_items where attempts >= ?"
     with contextlib.closing(sqlite3.connect(service.directory / "brickpush.sqlite")) as reader:
         return reader.execute(query, (tries,)).fetchone()[0]
 

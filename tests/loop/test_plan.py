@@ -11,8 +11,9 @@ from app_world import fill
 from migrated import sqlite_with_tables
 from nobody import NOBODY
 
-from github_app import database, names, planning
 from github_app.__main__ import main
+from github_app.cli.plan import MOST_ASKED
+from github_app.storage import database, repository_names
 from promotion.repository_url import repository_key
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -54,7 +55,7 @@ def service_knows(sandbox):
         with engine.begin() as tx:
             for name, number in ids.items():
                 key = repository_key(f"{sandbox.github.url}/octo-org/{name}")
-                names.remember(tx, number, key)
+                repository_names.remember(tx, number, key)
         engine.dispose()
         return sandbox.directory / "brickpush.sqlite"
 
@@ -116,7 +117,7 @@ def test_a_name_that_the_service_knows_to_be_anothers_is_not_asked_for(
     assert before == (0, 0)
     assert asked_for(sandbox, "octo-org/old-ml") == 0
     assert asked_for(sandbox, "octo-org/older-ml") == 1
-    assert (code, decided(rows, "stays")) == (0, FOUR)
+    assert (code, decided(rows, "unchanged")) == (0, FOUR)
 
 
 def test_todays_names_of_other_repositories_are_not_asked_for(sandbox, plan):
@@ -129,13 +130,13 @@ def test_todays_names_of_other_repositories_are_not_asked_for(sandbox, plan):
 
 def test_how_many_names_are_asked_for_is_limited_and_what_is_left_is_said(sandbox, plan):
     found, dev = sandbox.github.repository(world.MAIN), sandbox.workspace("dev")
-    for number in range(planning.MOST_ASKED + 2):
+    for number in range(MOST_ASKED + 2):
         url = found.clone_url.replace("/octo-org/etl.", f"/octo-org/gone-{number:03}.")
         dev.add_git_folder(f"/Repos/gone/{number}", url, source=found.path)
 
     code, rows, noted = plan(world.MAIN)
 
-    assert (code, decided(rows, "stays")) == (0, FOUR)
+    assert (code, decided(rows, "unchanged")) == (0, FOUR)
     assert noted == (
         "brickpush: GitHub was not asked about 2 names of Git folders: octo-org/gone-050, "
         "octo-org/gone-051 ...\n"
@@ -153,7 +154,7 @@ def test_the_services_database_is_only_read(sandbox, plan, service_knows):
 
     code, rows, noted = plan(world.MAIN)
 
-    assert (code, noted, decided(rows, "stays")) == (0, "", FOUR)
+    assert (code, noted, decided(rows, "unchanged")) == (0, "", FOUR)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
 
 
@@ -167,7 +168,7 @@ def test_a_database_that_can_not_be_read_is_noted(sandbox, plan, monkeypatch, ki
 
     code, rows, noted = plan(NEW_NAME)
 
-    assert (code, decided(rows, "stays")) == (0, FOUR)
+    assert (code, decided(rows, "unchanged")) == (0, FOUR)
     assert noted.startswith(
         "brickpush: the service's database can't be read, so only GitHub is asked: "
     )
@@ -225,7 +226,7 @@ def test_a_place_that_can_not_be_read_is_a_line_of_its_own(sandbox, plan):
 
     assert code == 0
     assert [row["workspace"] for row in rows if row["decision"] == "not readable"] == ["dev"]
-    assert len(decided(rows, "stays")) == 4
+    assert len(decided(rows, "unchanged")) == 4
 
 
 def test_a_git_folder_that_a_person_must_mend_first_is_blocked(sandbox, plan):

@@ -22,7 +22,7 @@ from app_world import (
 from running import running_service, wait_until
 
 from sandbox import world
-from sandbox.github import git
+from sandbox.github.git import git
 from sandbox.sandbox import Options, open_sandbox
 
 FINISHED = 'brickpush_runs_total{ending="finished"}'

@@ -111,7 +111,7 @@ def test_plan_says_what_would_move_and_touches_nothing(sandbox, developer):
 
     assert code == 0
     decisions = {row["git folder"]: (row["decision"], row["why"]) for row in json.loads(text)}
-    assert decisions["/Shared/etl"] == ("stays", "is left alone by rule 1 of dev")
+    assert decisions["/Shared/etl"] == ("unchanged", "is left alone by rule 1 of dev")
     assert {request.method for request in workspace.requests[asked:]} == {"GET"}
     assert code_of_missing == 2
     assert "octo-org/etl has no branch 'no-such' on GitHub: push it first" in missing

@@ -170,4 +170,4 @@ def test_a_rerun_under_a_name_that_another_repository_has_got_moves_nothing_of_i
         wait_until(lambda: counted(service, ENDED) > ended, what="the end of the run")
 
     assert updates(sandbox) == sent
-    assert "is the name of another repository now" in service.log.read_text()
+    assert "now names another repository" in service.log.read_text()

@@ -12,13 +12,20 @@ from app_world import FAST, checks, push
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from running import Service, wait_until
 
-from github_app.changes import RECONCILE
-from github_app.row_lease import EXIT_CODE
+from github_app.webhooks.lifecycle import RECONCILE
+from github_app.worker.postgres_lease import EXIT_CODE
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
 
 PATH = "/Repos/ada/etl"
-RECORDS = ("outcomes", "reports", "branches", "late_checks", "repository_names", "credential_slots")
+RECORDS = (
+    "outcomes",
+    "reports",
+    "branches",
+    "outbox_items",
+    "repository_names",
+    "credential_slots",
+)
 HELD_UP_SECONDS = 1.0  # by which a call that is sent at once has long arrived
 
 
@@ -65,9 +72,11 @@ def records(database):
 
 def settled(database):
     """Say whether nothing is owed, and every comparison that was asked for has ended."""
-    owed = "select count(*) from branches where newest > promoted or running is not null"
-    compared = "select count(*) from turns where work = %s and done_at >= asked_at and done_at > 0"
-    return database.execute(owed).fetchone() == (0,) and database.execute(
+    pushed = "select count(*) from branches where newest > promoted or running is not null"
+    compared = (
+        "select count(*) from schedule where work = %s and done_at >= asked_at and done_at > 0"
+    )
+    return database.execute(pushed).fetchone() == (0,) and database.execute(
         compared, [RECONCILE]
     ).fetchone() == (1,)
 

@@ -102,7 +102,11 @@ def product() -> list[str]:
     """Return the product's modules; what runs on Windows only and past migrations left out."""
     paths = [path for name in PRODUCT for path in sorted((ROOT / name).rglob("*.py"))]
     names = [path.relative_to(ROOT).as_posix() for path in paths]
-    return [name for name in names if "/migrations/" not in name and name != "hooks/windows.py"]
+    return [
+        name
+        for name in names
+        if "/migrations/" not in name and name != "hooks/foreground/windows_process.py"
+    ]
 
 
 def measure(copies: list[Copy], kept: Path) -> Measured:

@@ -9,7 +9,7 @@ from collections import Counter
 from builders import ETL, NEW, InMemoryFolders, a_folder, a_push
 
 from promotion.databricks import WorkspaceObject
-from promotion.outcome import Conclusion
+from promotion.model import Conclusion
 from promotion.workspace import Workspace, promote_in_workspace
 
 FOLDERS, MATCHING, PAGE = 2000, 100, 20
@@ -71,14 +71,14 @@ def test_a_push_costs_three_calls_for_each_git_folder_that_moves():
     databricks = a_large_workspace()
     workspace = Workspace("dev", databricks)
     workspace.known.refreshed()
-    survey = Counter(databricks.calls)
+    scan = Counter(databricks.calls)
 
     report = promote_in_workspace(a_push(), [ETL], workspace)
 
     workspace.known.refreshed()
     assert [outcome.conclusion for outcome in report.outcomes] == [Conclusion.SUCCESS] * MATCHING
     assert {outcome.after for outcome in report.outcomes} == {NEW}
-    assert databricks.calls - survey == Counter(GET=2 * MATCHING, PATCH=MATCHING)
+    assert databricks.calls - scan == Counter(GET=2 * MATCHING, PATCH=MATCHING)
 
 
 def test_a_survey_costs_a_call_for_each_page_and_each_directory():

@@ -8,11 +8,11 @@ from functools import partial
 import pytest
 from threads import at_once
 
+from promotion.credential_lock import OneProcess
 from promotion.credential_slot import LEAST_SECONDS, CredentialSlot
 from promotion.databricks import GitCredential
 from promotion.errors import ApiError
 from promotion.git_credential import GitToken, find_git_credential, store_git_credential
-from promotion.slot_keeper import OneProcess
 
 
 class Source:
@@ -195,9 +195,9 @@ class Pulls:
 
 
 def test_no_pull_runs_with_the_other_installations_token():
-    credentials, keeper = Credentials(), OneProcess()
+    credentials, lock = Credentials(), OneProcess()
     # Two names of one workspace: each has a slot of its own, and they share its keeper.
-    names = [CredentialSlot(lambda: 0.0, keeper), CredentialSlot(lambda: 0.0, keeper)]
+    names = [CredentialSlot(lambda: 0.0, lock), CredentialSlot(lambda: 0.0, lock)]
     holders, pulls = ["installation 1", "installation 2"], Pulls(credentials)
     sources = [Source(holder) for holder in holders]
 

@@ -18,13 +18,13 @@ from builders import (
 
 from promotion.ancestry import Ancestry
 from promotion.failures import edits_in_the_way
-from promotion.outcome import Conclusion
-from promotion.plan import Mapped, plan
+from promotion.model import Conclusion
+from promotion.plan import PlanInput, plan
 from promotion.rules import OnConflict, Rule
 from sandbox.databricks.errors import DIVERGED, LOCAL_CHANGES
 
 DISCARDS = Rule("rule 1 of dev", ("/Repos/**",), on_conflict=OnConflict.DISCARD)
-MAPPED = Mapped({ETL}, (DISCARDS,))
+PLAN_INPUT = PlanInput({ETL}, (DISCARDS,))
 EDITS = LOCAL_CHANGES.replace("{detail}", "jobs/load.py")
 
 IN_THE_WAY = [
@@ -58,8 +58,8 @@ SOMETHING_ELSE = [
 ]
 
 
-def planned(folder=None, mapped=MAPPED):
-    [decision] = plan(a_push(), mapped, [folder or a_folder(head_commit_id=None)])
+def planned(folder=None, plan_input=PLAN_INPUT):
+    [decision] = plan(a_push(), plan_input, [folder or a_folder(head_commit_id=None)])
     return decision
 
 
@@ -78,7 +78,7 @@ def discarded(folders):
 def test_edits_in_the_way_are_discarded_where_a_rule_says_so(status, message):
     folders = refused((status, "GIT_CONFLICT", message))
 
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert (outcome.conclusion, outcome.rule) == (Conclusion.SUCCESS, "rule 1 of dev")
     assert discarded(folders) == [False, True]
@@ -101,7 +101,7 @@ def test_edits_in_the_way_are_kept_without_such_a_rule(message):
 def test_nothing_is_discarded_for_anything_else(answer):
     folders = refused(answer)
 
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert discarded(folders) == [False]
     assert outcome.conclusion in (Conclusion.ACTION_REQUIRED, Conclusion.FAILURE)
@@ -116,7 +116,7 @@ def test_what_only_sounds_like_edits_is_none(answer):
 def test_nothing_is_discarded_where_the_folder_holds_commits_that_github_lacks():
     folders = refused((409, "GIT_CONFLICT", EDITS))
 
-    promoter = a_promoter(folders, mapped=MAPPED, contains=always(Ancestry.FOREIGN))
+    promoter = a_promoter(folders, plan_input=PLAN_INPUT, contains=always(Ancestry.FOREIGN))
     outcome = promoter.promote(planned())
 
     assert (outcome.conclusion, outcome.reason) == (
@@ -130,7 +130,7 @@ def test_nothing_is_discarded_where_the_folder_holds_commits_that_github_lacks()
 def test_nothing_is_discarded_in_a_folder_that_was_moved_since_the_plan():
     folders = refused((409, "GIT_CONFLICT", EDITS), path="/Repos/team/mine-now")
 
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert outcome.conclusion is Conclusion.ACTION_REQUIRED
     assert outcome.reason.endswith(
@@ -148,7 +148,7 @@ def test_nothing_is_discarded_in_a_folder_that_was_changed_since_the_refusal(cha
             folders.folders[a_folder().id] = a_folder(**changes)
 
     folders.before_read = change
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert outcome.conclusion is Conclusion.ACTION_REQUIRED
     assert outcome.reason.endswith("nothing was discarded: it was changed meanwhile")
@@ -158,7 +158,7 @@ def test_nothing_is_discarded_in_a_folder_that_was_changed_since_the_refusal(cha
 def test_a_discard_that_did_not_help_says_what_may_be_lost():
     folders = refused((409, "GIT_CONFLICT", EDITS), (409, "GIT_CONFLICT", DIVERGED))
 
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert (outcome.conclusion, outcome.reason) == (
         Conclusion.ACTION_REQUIRED,
@@ -176,7 +176,7 @@ def test_a_look_that_fails_before_the_discard_says_of_nothing_that_it_may_be_los
             raise an_api_error(500, "INTERNAL_ERROR")
 
     folders.before_read = break_down
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert (outcome.conclusion, outcome.reason) == (
         Conclusion.FAILURE,

@@ -8,7 +8,7 @@ import pytest
 from builders import a_folder
 
 from promotion.databricks import WorkspaceObject
-from promotion.discovery import MOST_IN_A_ROW, BlindSpot, Survey, survey
+from promotion.discovery import MOST_IN_A_ROW, Scan, UnreadablePath, scan
 from promotion.errors import (
     ApiError,
     BrokenAnswerError,
@@ -117,9 +117,9 @@ def ids(seen):
 
 
 def test_a_workspace_that_can_be_read_is_seen_whole():
-    seen = survey(a_tree())
+    seen = scan(a_tree())
 
-    assert seen == Survey(EVERYTHING, ())
+    assert seen == Scan(EVERYTHING, ())
     assert not seen.unread
 
 
@@ -128,10 +128,10 @@ def test_a_directory_that_can_not_be_listed_ends_no_survey(error, reason):
     tree = a_tree()
     tree.directories["/Users/ada/deep"] = error
 
-    seen = survey(tree)
+    seen = scan(tree)
 
     assert ids(seen) == [4, 1, 3]
-    assert seen.blind_spots == (BlindSpot("/Users/ada/deep", reason),)
+    assert seen.unreadable == (UnreadablePath("/Users/ada/deep", reason),)
 
 
 @pytest.mark.parametrize(("error", "_reason"), HERE)
@@ -139,13 +139,13 @@ def test_a_directory_that_can_not_be_listed_ends_no_survey(error, reason):
 def test_what_was_known_beneath_a_directory_that_can_not_be_listed_stays_known(
     place, error, _reason
 ):
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.directories[place] = error
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
     assert seen.folders == before.folders
-    assert [spot.path for spot in seen.blind_spots] == [place]
+    assert [spot.path for spot in seen.unreadable] == [place]
 
 
 @pytest.mark.parametrize(("error", "_reason"), HERE)
@@ -153,100 +153,102 @@ def test_what_was_known_beneath_a_directory_that_can_not_be_listed_stays_known(
 def test_a_repos_list_that_breaks_off_keeps_what_was_known(after, error, _reason):
     second = a_folder(id=5, path="/Users/alan/second")
     tree = Tree(ADA, CLI, READ_ONLY, TEAM, second, managed=(ADA, second, TEAM))
-    before = survey(tree)
+    before = scan(tree)
     tree.lists["/Users"] = (after, error)
     del tree.folders[5]  # and the walk may be out of date, too
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
     assert seen.folders == before.folders
-    assert [spot.path for spot in seen.blind_spots] == ["/Users"]
+    assert [spot.path for spot in seen.unreadable] == ["/Users"]
 
 
 def test_a_repos_list_that_breaks_off_takes_no_permission_away():
     tree = a_tree()
-    before = survey(tree)
+    before = scan(tree)
     tree.lists["/Users"] = (0, ILL)
 
-    first, later = survey(tree), survey(tree).over(before)
+    first, later = scan(tree), scan(tree).over(before)
 
     assert all(folder.manageable for folder in first.folders)
     assert later.folders == before.folders
 
 
 def test_a_permission_that_was_given_counts_though_a_directory_can_not_be_read():
-    before = survey(a_tree())
+    before = scan(a_tree())
     tree = a_tree(managed=(ADA, TEAM, READ_ONLY))
     tree.directories["/Users/alan"] = FORBIDDEN
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
     assert [folder.manageable for folder in seen.folders if folder.id == 3] == [True]
 
 
 @pytest.mark.parametrize(("error", "reason"), HERE)
 def test_a_git_folder_that_can_not_be_read_itself_stays_known(error, reason):
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.gets[2] = error
 
-    seen = survey(tree)
+    seen = scan(tree)
 
     assert ids(seen) == [4, 1, 3]
-    assert seen.blind_spots == (BlindSpot("/Users/ada/deep/cli", reason),)
+    assert seen.unreadable == (UnreadablePath("/Users/ada/deep/cli", reason),)
     assert seen.over(before).folders == before.folders
 
 
 def test_a_git_folder_that_is_shown_and_said_not_to_exist_stays_known():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.gets[2] = None
 
-    seen = survey(tree)
+    seen = scan(tree)
 
     assert seen.over(before).folders == before.folders
-    assert seen.blind_spots == (
-        BlindSpot("/Users/ada/deep/cli", "Databricks shows it, and says that it does not exist"),
+    assert seen.unreadable == (
+        UnreadablePath(
+            "/Users/ada/deep/cli", "Databricks shows it, and says that it does not exist"
+        ),
     )
 
 
 @pytest.mark.parametrize("gone", [ADA, CLI, READ_ONLY, TEAM])
 def test_a_folder_that_is_missing_where_all_could_be_read_is_no_more_known(gone):
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     del tree.folders[gone.id]
     tree.directories["/Shared"] = FORBIDDEN  # not above any of them
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
     assert gone.id not in ids(seen)
     assert len(seen.folders) == 3
 
 
 def test_a_folder_at_whose_path_another_stands_is_no_more_known():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     del tree.folders[1]
     tree.folders[9] = replace(ADA, id=9)
     tree.managed.add(9)
     tree.directories["/Users/ada"] = FORBIDDEN
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
     assert ids(seen) == [4, 2, 9, 3]
 
 
 def test_a_folder_of_a_root_that_is_no_more_looked_at_is_no_more_known():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.directories["/Users/ada"] = FORBIDDEN
 
-    seen = survey(tree, ("/Repos",)).over(before)
+    seen = scan(tree, ("/Repos",)).over(before)
 
     assert ids(seen) == [4]
 
 
 def test_a_folder_that_was_moved_is_known_once_and_where_it_is():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.folders[1] = replace(ADA, path="/Repos/team/moved")
     tree.directories["/Users/ada"] = FORBIDDEN
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
     assert [each.path for each in seen.folders if each.id == 1] == ["/Repos/team/moved"]
 
@@ -254,30 +256,30 @@ def test_a_folder_that_was_moved_is_known_once_and_where_it_is():
 def test_a_place_whose_name_only_begins_alike_is_another_one():
     beside = a_folder(id=6, path="/Users/adam/etl")
     tree = Tree(ADA, beside, managed=(ADA, beside))
-    before = survey(tree)
+    before = scan(tree)
     del tree.folders[6]
     tree.directories["/Users/ada"] = FORBIDDEN
 
-    assert ids(survey(tree).over(before)) == [1]
+    assert ids(scan(tree).over(before)) == [1]
 
 
 def test_a_root_that_is_not_there_is_only_not_there():
     tree = a_tree()
     tree.directories["/Shared"] = NOT_THERE
 
-    seen = survey(tree)
+    seen = scan(tree)
 
-    assert seen == Survey(EVERYTHING, (BlindSpot("/Shared", "it is not there"),))
+    assert seen == Scan(EVERYTHING, (UnreadablePath("/Shared", "it is not there"),))
     assert not seen.unread
 
 
 def test_a_directory_deleted_since_its_parent_was_read_is_no_blind_spot():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.directories["/Users/ada/deep"] = NOT_THERE
 
-    seen = survey(tree).over(before)
+    seen = scan(tree).over(before)
 
-    assert (ids(seen), seen.blind_spots) == ([4, 1, 3], ())
+    assert (ids(seen), seen.unreadable) == ([4, 1, 3], ())
 
 
 def blind(error):
@@ -294,7 +296,7 @@ BLIND = [NO_TOKEN, FORBIDDEN, PAGE, TOO_LARGE, ILL, CUT, HANGS, AWAY, refused(40
 @pytest.mark.parametrize("error", BLIND)
 def test_a_workspace_of_which_nothing_can_be_read_is_no_empty_one(error):
     with pytest.raises(PromotionError) as raised:
-        survey(blind(error))
+        scan(blind(error))
 
     assert raised.value is error
 
@@ -305,14 +307,14 @@ def test_an_empty_list_proves_nothing_of_a_workspace(error):
     tree.lists.clear()
 
     with pytest.raises(PromotionError) as raised:
-        survey(tree)
+        scan(tree)
 
     assert raised.value is error
 
 
 def test_a_workspace_without_any_of_its_roots_is_no_workspace():
     with pytest.raises(PromotionError, match="has none of /Repos, /Users, /Shared: are `roots`"):
-        survey(blind(NOT_THERE))
+        scan(blind(NOT_THERE))
 
 
 @pytest.mark.parametrize("error", [AWAY, SignInError("refused"), refused(401), refused(429)])
@@ -321,7 +323,7 @@ def test_what_concerns_the_whole_workspace_ends_the_survey_wherever_it_is_met(er
     tree.directories["/Users/ada/deep"] = error
 
     with pytest.raises(PromotionError) as raised:
-        survey(tree)
+        scan(tree)
 
     assert raised.value is error
 
@@ -334,7 +336,7 @@ def test_a_workspace_that_does_not_answer_at_all_is_not_asked_for_every_root():
     )
 
     with pytest.raises(TimedOutError):
-        survey(tree)
+        scan(tree)
 
     assert asked == ["/Workspace/Repos"]
 
@@ -350,7 +352,7 @@ def test_a_workspace_that_falls_ill_in_the_middle_is_not_asked_to_the_end():
         tree.directories[f"/Shared/{number:03}"] = ILL
 
     with pytest.raises(ApiError) as raised:
-        survey(tree)
+        scan(tree)
 
     assert raised.value is ILL
 
@@ -360,11 +362,11 @@ def test_some_directories_that_are_always_ill_end_no_survey():
     for number in range(10, 201, 5):
         tree.directories[f"/Shared/{number:03}"] = ILL
 
-    seen = survey(tree)
+    seen = scan(tree)
 
     ill = len(range(10, 201, 5))
     assert ill > MOST_IN_A_ROW
-    assert (len(seen.folders), len(seen.blind_spots)) == (200 - ill, ill)
+    assert (len(seen.folders), len(seen.unreadable)) == (200 - ill, ill)
 
 
 def test_the_other_form_of_a_prefix_is_asked_where_the_first_is_no_place():
@@ -378,27 +380,27 @@ def test_the_other_form_of_a_prefix_is_asked_where_the_first_is_no_place():
 
     tree.list_git_folders = plain_only
 
-    assert survey(tree) == Survey(EVERYTHING, ())
+    assert scan(tree) == Scan(EVERYTHING, ())
 
 
 def test_a_list_that_shows_folders_counts_where_no_directory_can_be_read():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     for root in tree.roots:
         tree.directories[root] = FORBIDDEN
 
-    seen = survey(tree)
+    seen = scan(tree)
 
     assert ids(seen) == [4, 1]
-    assert [spot.path for spot in seen.blind_spots] == ["/Repos", "/Users", "/Shared"]
+    assert [spot.path for spot in seen.unreadable] == ["/Repos", "/Users", "/Shared"]
     assert seen.over(before).folders == before.folders
 
 
 def test_a_list_that_ends_in_the_middle_by_saying_that_nothing_is_there_was_not_whole():
-    tree, before = a_tree(), survey(a_tree())
+    tree, before = a_tree(), scan(a_tree())
     tree.lists["/Users"] = (1, NOT_THERE)
     del tree.folders[3]
 
-    seen = survey(tree)
+    seen = scan(tree)
 
     assert seen.unread.places == {"/Users"}
     assert seen.over(before).folders == before.folders

@@ -5,7 +5,7 @@ from builders import an_api_error
 
 from promotion.errors import ApiError, UnreachableError
 from promotion.failures import ROWS, explain, in_words
-from promotion.outcome import Conclusion
+from promotion.model import Conclusion
 
 HOST = "https://adb-1.azuredatabricks.net/api/2.0"
 LIST = f"GET {HOST}/workspace/list"
@@ -235,7 +235,7 @@ ASKED = [
         404,
         "RESOURCE_DOES_NOT_EXIST",
         "Path (/x) doesn't exist.",
-        "Databricks says that there is no such place",
+        "Databricks says that there is no such path",
     ),
     (LIST, 400, "", "Branch x does not exist", "Databricks answered 400: Branch x does not exist"),
     (GET, 403, "PERMISSION_DENIED", "", "the principal may not read it"),

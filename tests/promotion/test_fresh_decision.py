@@ -23,8 +23,8 @@ from builders import (
 
 from promotion.ancestry import Ancestry
 from promotion.errors import BrokenAnswerError, TimedOutError, UnreachableError
-from promotion.outcome import Conclusion
-from promotion.plan import Destination, Mapped, plan
+from promotion.model import Conclusion
+from promotion.plan import Destination, PlanInput, plan
 from promotion.promote import FRESH_SECONDS
 from promotion.repository_url import RepositoryKey
 from promotion.rules import EVERY_FOLDER, OnConflict, Rule
@@ -34,7 +34,7 @@ LEFT = Rule("rule 2 of dev", ("/Shared/**",), follow="nothing")
 TAGS = Rule("rule 3 of dev", ("/Repos/Production/*",), follow="tag:v*")
 FORMER = RepositoryKey("github.com", "octo-org", "pipelines")
 RULES = (MIRROR, LEFT, TAGS)
-MAPPED = Mapped({ETL, FORMER}, RULES, {"v1": NEW})
+PLAN_INPUT = PlanInput({ETL, FORMER}, RULES, {"v1": NEW})
 EDITS = (409, "GIT_CONFLICT", "Your local changes to the following files would be overwritten: a")
 EXPIRED = (403, "PERMISSION_DENIED", "Invalid Git provider credentials.")
 SEVERAL = (400, "GIT_CLI_CANNOT_CHOOSE_CREDENTIAL", "")
@@ -126,7 +126,7 @@ CHANGES = [
 
 def planned(**changes):
     """Return the decision about what is remembered: a folder without its commit."""
-    [decision] = plan(a_push(), MAPPED, [a_folder(head_commit_id=None, **changes)])
+    [decision] = plan(a_push(), PLAN_INPUT, [a_folder(head_commit_id=None, **changes)])
     return decision
 
 
@@ -145,7 +145,7 @@ def change(folders, when, **changes):
 def test_what_changed_since_the_plan_ends_it_without_an_update(changes, conclusion, reason):
     folders = InMemoryFolders(a_folder(**changes))
 
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert (outcome.conclusion, outcome.reason) == (conclusion, reason)
     assert folders.updates == []
@@ -161,7 +161,7 @@ def test_what_changed_since_a_refusal_ends_it_without_a_second_update(
     change(folders, lambda: folders.updates, **changes)
     access = StoredAccess(renewals=1)
 
-    outcome = a_promoter(folders, mapped=MAPPED, access=access).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT, access=access).promote(planned())
 
     assert (outcome.conclusion, outcome.reason) == (conclusion, reason)
     assert folders.updates == [(a_folder().id, False)]
@@ -185,7 +185,9 @@ def test_what_changed_while_a_token_was_on_its_way_ends_it_too(changes, conclusi
     access = SlowToken(clock)
     change(folders, lambda: access.asked, **changes)
 
-    outcome = a_promoter(folders, mapped=MAPPED, access=access, clock=clock).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT, access=access, clock=clock).promote(
+        planned()
+    )
 
     assert (outcome.conclusion, outcome.reason) == (conclusion, reason)
     assert folders.credential_ids == folders.updates == []
@@ -201,7 +203,9 @@ def test_a_look_that_fails_while_the_update_waits_is_no_lost_update(kind):
             raise kind("GET https://dev failed: the connection was refused")
 
     folders.before_read = break_down
-    outcome = a_promoter(folders, mapped=MAPPED, access=access, clock=clock).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT, access=access, clock=clock).promote(
+        planned()
+    )
 
     assert (outcome.conclusion, outcome.reason) == (
         Conclusion.FAILURE,
@@ -215,7 +219,7 @@ def test_what_was_just_read_is_not_read_again():
     reads = []
     folders.before_read = lambda: reads.append(len(folders.updates))
 
-    a_promoter(folders, mapped=MAPPED).promote(planned())
+    a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert reads == [0, 1]
 
@@ -233,7 +237,7 @@ def test_what_was_just_read_is_not_read_again():
 def test_what_still_follows_the_push_is_moved(changes):
     folders = InMemoryFolders(a_folder(**changes))
 
-    outcome = a_promoter(folders, mapped=MAPPED).promote(planned())
+    outcome = a_promoter(folders, plan_input=PLAN_INPUT).promote(planned())
 
     assert (outcome.conclusion, outcome.after) == (Conclusion.SUCCESS, NEW)
 
@@ -270,7 +274,7 @@ PRODUCTION = a_folder(path="/Repos/Production/etl", branch=None)
             Ancestry.FOREIGN,
             Conclusion.FAILURE,
             "the Git folder is at 3333333, which octo-org/etl does not know: it holds commits that"
-            " were not pushed, or its URL leads elsewhere now",
+            " were not pushed, or its URL now leads to another repository",
             id="not GitHub's",
         ),
     ],
@@ -281,7 +285,7 @@ def test_a_folder_that_may_be_ahead_of_a_tag_does_not_go_back(ancestry, conclusi
     decision = a_decision(folder, destination=Destination(None, "v1", NEW), rule=TAGS)
     push = a_push(ref="refs/tags/v1")
 
-    promoter = a_promoter(folders, push=push, mapped=MAPPED, contains=always(ancestry))
+    promoter = a_promoter(folders, push=push, plan_input=PLAN_INPUT, contains=always(ancestry))
     outcome = promoter.promote(decision)
 
     assert (outcome.conclusion, outcome.reason) == (conclusion, reason)
@@ -299,18 +303,18 @@ def test_a_folder_that_may_be_ahead_of_a_tag_does_not_go_back(ancestry, conclusi
 def test_a_folder_that_is_not_ahead_of_a_tag_goes_there(rule, head, ancestry):
     folder = replace(PRODUCTION, head_commit_id=head)
     folders = InMemoryFolders(folder)
-    mapped = Mapped({ETL}, (rule,), {"v1": NEW})
+    plan_input = PlanInput({ETL}, (rule,), {"v1": NEW})
     push = a_push(ref="refs/tags/v1")
-    [decision] = plan(push, mapped, [replace(folder, head_commit_id=None)])
+    [decision] = plan(push, plan_input, [replace(folder, head_commit_id=None)])
 
-    promoter = a_promoter(folders, push=push, mapped=mapped, contains=always(ancestry))
+    promoter = a_promoter(folders, push=push, plan_input=plan_input, contains=always(ancestry))
     outcome = promoter.promote(decision)
 
     assert (outcome.conclusion, outcome.after) == (Conclusion.SUCCESS, NEW)
 
 
 def test_an_outcome_names_the_rule_that_decided_and_none_where_none_did():
-    ruled = a_promoter(InMemoryFolders(a_folder()), mapped=MAPPED).promote(planned())
+    ruled = a_promoter(InMemoryFolders(a_folder()), plan_input=PLAN_INPUT).promote(planned())
     plain = a_promoter(InMemoryFolders(a_folder())).promote(a_decision(rule=EVERY_FOLDER))
 
     assert (ruled.rule, plain.rule) == ("rule 1 of dev", "")

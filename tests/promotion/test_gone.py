@@ -17,7 +17,7 @@ from builders import (
 from promotion.databricks import Databricks, WorkspaceObject
 from promotion.errors import ApiError, BrokenAnswerError, UnreachableError
 from promotion.http import Answer
-from promotion.outcome import Conclusion
+from promotion.model import Conclusion
 
 FOLDER = a_folder()
 GET = "GET https://adb-1.azuredatabricks.net/api/2.0/workspace/get-status"
@@ -162,18 +162,18 @@ NOT_SEEN = [
     ),
     pytest.param(
         {"status": refused(), "listed": refused()},
-        f"{SAYS}, and its path could not be looked at: the principal may not read it",
+        f"{SAYS}, and its path could not be read: the principal may not read it",
         id="neither can be read",
     ),
     pytest.param(
         {"status": refused(404, "", "nginx")},
-        f"{SAYS}, and its path could not be looked at: the workspace's address has no such API:"
+        f"{SAYS}, and its path could not be read: the workspace's address has no such API:"
         " it may be no workspace's, or a proxy answers",
         id="a proxy's page",
     ),
     pytest.param(
         {"status": UnreachableError("no connection within 5 s")},
-        f"{SAYS}, and its path could not be looked at: no connection within 5 s",
+        f"{SAYS}, and its path could not be read: no connection within 5 s",
         id="no answer",
     ),
 ]

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from promotion.errors import ApiError, BrokenAnswerError, UnreachableError
 from promotion.http import CODE_LENGTH, Http, open_session
-from promotion.pace import Pace
+from promotion.throttle import AdaptiveLimiter
 from sandbox.certificates import make_certificate
 from sandbox.faults import HTML, Faults
 from sandbox.serving import Listener
@@ -226,7 +226,7 @@ def test_a_check_is_made_before_each_sending_and_after_each_wait(api):
     look = Looks(clock)
     api.faults.add(status=429, headers={"Retry-After": "7"}, times=2)
     with open_session(None) as session:
-        http = Http(api.listener.url, session=session, pace=Pace(clock))
+        http = Http(api.listener.url, session=session, limiter=AdaptiveLimiter(clock))
 
         http.call("PATCH", "/thing", json={}, check=look)
 
@@ -237,7 +237,7 @@ def test_a_check_that_raises_keeps_the_call_from_being_sent(api):
     look = Looks(StillClock())
     look.error = LookupError("moved")
     with open_session(None) as session:
-        http = Http(api.listener.url, session=session, pace=Pace(look.clock, cap=1))
+        http = Http(api.listener.url, session=session, limiter=AdaptiveLimiter(look.clock, cap=1))
 
         for _ in range(2):  # and its place among the calls is free again
             with pytest.raises(LookupError):

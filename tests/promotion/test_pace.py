@@ -9,7 +9,7 @@ import pytest
 from builders import StillClock, an_api_error
 
 from promotion.errors import ApiError
-from promotion.pace import (
+from promotion.throttle import (
     ATTEMPTS,
     CAP,
     FORGET_SECONDS,
@@ -17,8 +17,8 @@ from promotion.pace import (
     MARGIN,
     MOST_WAIT_SECONDS,
     PROBE,
-    Pace,
-    give_way,
+    AdaptiveLimiter,
+    use_low_priority,
 )
 
 
@@ -72,58 +72,58 @@ def refuse_after(pace, clock, *, calls):
     """Let a second pass, in which some calls go well and the next is refused."""
     clock.now += 1
     for _ in range(calls):
-        with pace.turn():
+        with pace.permit():
             pass
-    with pace.turn() as turn:
-        pace.refused(turn, 0)
+    with pace.permit() as turn:
+        pace.on_throttled(turn, 0)
 
 
 def test_more_calls_go_at_once_while_all_is_well():
-    pace = Pace(StillClock(), start=2, cap=4)
+    pace = AdaptiveLimiter(StillClock(), start=2, cap=4)
 
     for _ in range(5):
-        pace.went_well()
+        pace.on_success()
 
     assert pace.limit == 4
 
 
 def test_a_refusal_halves_once_for_all_calls_that_were_under_way():
-    pace = Pace(StillClock(), start=8)
-    with pace.turn() as first, pace.turn() as second:
-        pace.refused(first, 1)
-        pace.refused(second, 1)
+    pace = AdaptiveLimiter(StillClock(), start=8)
+    with pace.permit() as first, pace.permit() as second:
+        pace.on_throttled(first, 1)
+        pace.on_throttled(second, 1)
 
     assert pace.limit == 4
 
 
 def test_after_a_refusal_the_limit_grows_slowly():
-    pace = Pace(StillClock(), start=8)
-    with pace.turn() as sent_in:
-        pace.refused(sent_in, 1)
+    pace = AdaptiveLimiter(StillClock(), start=8)
+    with pace.permit() as sent_in:
+        pace.on_throttled(sent_in, 1)
 
     for _ in range(4):
-        pace.went_well()
+        pace.on_success()
 
     assert pace.limit in (4, 5)
 
 
 def test_retry_after_stops_every_thread_of_the_workspace():
     clock = StillClock()
-    pace = Pace(clock)
-    with pace.turn() as sent_in:
-        pace.refused(sent_in, 30)
+    pace = AdaptiveLimiter(clock)
+    with pace.permit() as sent_in:
+        pace.on_throttled(sent_in, 30)
 
-    with pace.turn():
+    with pace.permit():
         assert clock.now == 30
 
 
 def test_no_more_calls_than_the_limit_are_under_way():
-    pace, lock = Pace(StillClock(), start=3, cap=3), threading.Lock()
+    pace, lock = AdaptiveLimiter(StillClock(), start=3, cap=3), threading.Lock()
     seen, under_way, together = [], 0, threading.Barrier(3, timeout=10)
 
     def call():
         nonlocal under_way
-        with pace.turn():
+        with pace.permit():
             with lock:
                 under_way += 1
                 seen.append(under_way)
@@ -142,7 +142,7 @@ def test_an_error_that_is_no_refusal_is_not_sent_again():
     calls = Calls(an_api_error(403))
 
     with pytest.raises(ApiError):
-        Pace(StillClock()).send(calls)
+        AdaptiveLimiter(StillClock()).send(calls)
 
     assert calls.count == 1
 
@@ -153,25 +153,25 @@ def test_a_throttled_call_waits_as_long_as_it_was_told_to():
         StillClock(),
     )
 
-    assert Pace(clock).send(calls) == "done"
+    assert AdaptiveLimiter(clock).send(calls) == "done"
     assert (calls.count, clock.now) == (3, 9.0)
 
 
 def test_nobody_makes_a_call_wait_for_more_than_a_minute():
     calls, clock = Calls(an_api_error(429, retry_after=31_536_000.0)), StillClock()
 
-    assert Pace(clock).send(calls) == "done"
+    assert AdaptiveLimiter(clock).send(calls) == "done"
     assert clock.now == MOST_WAIT_SECONDS == 60.0
 
 
 def test_a_call_made_inside_another_ones_turn_needs_no_place_of_its_own():
-    pace = Pace(StillClock(), start=1, cap=1)
+    pace = AdaptiveLimiter(StillClock(), start=1, cap=1)
     refused = Calls(an_api_error(429, retry_after=7.0))
 
     assert pace.send(lambda: pace.send(refused)) == "done"  # the whole is refused, and made again
     assert refused.count == 2
     assert pace.send(Calls()) == "done"
-    with pace.turn():
+    with pace.permit():
         other = ThreadPoolExecutor(1)
         waiting = other.submit(pace.send, Calls())
         assert not waiting.done()
@@ -183,14 +183,14 @@ def test_a_call_that_stays_throttled_is_given_up():
     calls = Calls(*[an_api_error(429)] * ATTEMPTS)
 
     with pytest.raises(ApiError):
-        Pace(StillClock()).send(calls)
+        AdaptiveLimiter(StillClock()).send(calls)
 
     assert calls.count == ATTEMPTS
 
 
 def test_with_places_free_a_refusal_at_a_known_rate_leaves_the_calls_at_once():
     clock = StillClock()
-    pace = Pace(clock, start=16)
+    pace = AdaptiveLimiter(clock, start=16)
     refuse_after(pace, clock, calls=0)
     refuse_after(pace, clock, calls=20)
     limit = pace.limit
@@ -201,19 +201,19 @@ def test_with_places_free_a_refusal_at_a_known_rate_leaves_the_calls_at_once():
 
 
 def test_as_many_calls_as_were_let_in_are_tried_next():
-    pace = Pace(StillClock(), start=8)
+    pace = AdaptiveLimiter(StillClock(), start=8)
     with ExitStack() as stack:
         for _ in range(5):
-            stack.enter_context(pace.turn())
-        with pace.turn() as refused:
-            pace.refused(refused, 1)
+            stack.enter_context(pace.permit())
+        with pace.permit() as refused:
+            pace.on_throttled(refused, 1)
 
         assert pace.limit == 5
 
 
 def test_the_rate_is_what_was_let_through_between_two_refusals():
     clock = StillClock()
-    pace = Pace(clock)
+    pace = AdaptiveLimiter(clock)
 
     refuse_after(pace, clock, calls=10)
     assert pace.a_second == math.inf
@@ -224,13 +224,13 @@ def test_the_rate_is_what_was_let_through_between_two_refusals():
 
 def test_calls_are_spread_to_the_learnt_rate():
     clock = StillClock()
-    pace = Pace(clock)
+    pace = AdaptiveLimiter(clock)
     refuse_after(pace, clock, calls=10)
     refuse_after(pace, clock, calls=10)
     began, rate = clock.now, pace.a_second
 
     for _ in range(50):
-        with pace.turn():
+        with pace.permit():
             pass
 
     assert clock.now - began == pytest.approx(50 / rate)
@@ -238,12 +238,12 @@ def test_calls_are_spread_to_the_learnt_rate():
 
 def test_the_rate_grows_slowly_while_all_is_well_and_is_forgotten_after_a_minute():
     clock = StillClock()
-    pace = Pace(clock)
+    pace = AdaptiveLimiter(clock)
     refuse_after(pace, clock, calls=10)
     refuse_after(pace, clock, calls=10)
     rate = pace.a_second
 
-    pace.went_well()
+    pace.on_success()
     assert pace.a_second == pytest.approx(rate + PROBE)
 
     clock.now += FORGET_SECONDS + 1
@@ -253,7 +253,7 @@ def test_the_rate_grows_slowly_while_all_is_well_and_is_forgotten_after_a_minute
 
 def test_a_rate_never_falls_to_nothing():
     clock = StillClock()
-    pace = Pace(clock)
+    pace = AdaptiveLimiter(clock)
 
     for _ in range(10):
         refuse_after(pace, clock, calls=0)
@@ -263,7 +263,7 @@ def test_a_rate_never_falls_to_nothing():
 
 def test_behind_a_limit_of_ten_a_second_few_calls_are_refused():
     clock = StillClock()
-    pace, bucket = Pace(clock), Bucket(clock, rate=10, burst=10)
+    pace, bucket = AdaptiveLimiter(clock), Bucket(clock, rate=10, burst=10)
 
     for _ in range(300):
         pace.send(bucket)
@@ -273,21 +273,24 @@ def test_behind_a_limit_of_ten_a_second_few_calls_are_refused():
 
 
 def test_a_call_that_gives_way_has_a_place_of_its_own():
-    pace = Pace(StillClock(), start=1, cap=1)
+    pace = AdaptiveLimiter(StillClock(), start=1, cap=1)
 
-    with ThreadPoolExecutor(1, initializer=give_way) as survey, pace.turn():
-        assert survey.submit(pace.send, lambda: "listed").result(10) == "listed"
+    with ThreadPoolExecutor(1, initializer=use_low_priority) as scan, pace.permit():
+        assert scan.submit(pace.send, lambda: "listed").result(10) == "listed"
 
 
 def test_a_call_that_gives_way_goes_after_one_that_waits():
     clock, order = HeldClock(), []
-    pace = Pace(clock)
-    with pace.turn() as turn:
-        pace.refused(turn, 1)
-    with ThreadPoolExecutor(1) as calls, ThreadPoolExecutor(1, initializer=give_way) as survey:
+    pace = AdaptiveLimiter(clock)
+    with pace.permit() as turn:
+        pace.on_throttled(turn, 1)
+    with (
+        ThreadPoolExecutor(1) as calls,
+        ThreadPoolExecutor(1, initializer=use_low_priority) as scan,
+    ):
         first = calls.submit(pace.send, lambda: order.append("update"))
         assert clock.asked.wait(10)
-        after = survey.submit(pace.send, lambda: order.append("list"))
+        after = scan.submit(pace.send, lambda: order.append("list"))
 
         clock.go_on.set()
 

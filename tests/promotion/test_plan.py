@@ -5,13 +5,13 @@ from builders import ETL, NEW, a_folder, a_push
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.plan import Mapped, plan
-from promotion.push import ZERO_SHA
+from promotion.model import ZERO_SHA
+from promotion.plan import PlanInput, plan
 from promotion.rules import Rule
 
 
 def reasons(push, *folders):
-    return [(decision.moves, decision.reason) for decision in plan(push, Mapped({ETL}), folders)]
+    return [(decision.moves, decision.reason) for decision in plan(push, PlanInput({ETL}), folders)]
 
 
 def test_a_folder_on_the_pushed_branch_moves():
@@ -80,7 +80,7 @@ IN_THE_WAY = [
 
 @pytest.mark.parametrize(("changes", "reason"), IN_THE_WAY)
 def test_a_folder_that_follows_the_push_and_can_not_move_is_blocked(changes, reason):
-    [decision] = plan(a_push(), Mapped({ETL}), [a_folder(**changes)])
+    [decision] = plan(a_push(), PlanInput({ETL}), [a_folder(**changes)])
 
     assert (decision.moves, decision.blocked) == (False, True)
     assert decision.reason.startswith(reason)
@@ -97,7 +97,7 @@ def test_a_folder_that_follows_the_push_and_can_not_move_is_blocked(changes, rea
     ],
 )
 def test_a_folder_that_would_not_move_anyway_is_not_blocked(changes, follows, rules):
-    [decision] = plan(a_push(), Mapped({ETL}, rules), [a_folder(**changes, **follows)])
+    [decision] = plan(a_push(), PlanInput({ETL}, rules), [a_folder(**changes, **follows)])
 
     assert (decision.moves, decision.blocked) == (False, False)
 
@@ -131,13 +131,13 @@ folders = st.builds(a_folder, url=urls, branch=branches)
 
 @given(st.lists(folders), branches.filter(bool))
 def test_exactly_the_folders_on_the_pushed_repository_and_branch_move(workspace, branch):
-    mapped = [
+    plan_input = [
         folder
         for folder in workspace
         if folder.branch == branch and folder.url and "etl" in folder.url.lower()
         if "github.com" in folder.url.lower()
     ]
 
-    decisions = plan(a_push(ref=f"refs/heads/{branch}"), Mapped({ETL}), workspace)
+    decisions = plan(a_push(ref=f"refs/heads/{branch}"), PlanInput({ETL}), workspace)
 
-    assert [decision.folder for decision in decisions if decision.moves] == mapped
+    assert [decision.folder for decision in decisions if decision.moves] == plan_input

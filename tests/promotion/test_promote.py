@@ -18,7 +18,7 @@ from builders import (
 
 from promotion.ancestry import Ancestry
 from promotion.errors import BrokenAnswerError, TimedOutError, UnreachableError
-from promotion.outcome import Conclusion
+from promotion.model import Conclusion
 from promotion.promote import WATCH_SECONDS
 from promotion.read_back import STALE_SECONDS
 

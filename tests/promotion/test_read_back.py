@@ -22,8 +22,8 @@ from builders import (
 
 from promotion.ancestry import Ancestry
 from promotion.errors import BrokenAnswerError, TimedOutError
-from promotion.outcome import Conclusion
-from promotion.plan import Destination, Mapped
+from promotion.model import Conclusion
+from promotion.plan import Destination, PlanInput
 from promotion.promote import WATCH_SECONDS
 from promotion.read_back import STALE_SECONDS
 from promotion.rules import Rule
@@ -79,8 +79,8 @@ def test_what_is_out_of_date_is_not_believed_while_reads_may_lag(stale, ancestry
         pytest.param(
             Ancestry.FOREIGN,
             Conclusion.FAILURE,
-            "the Git folder is at 3333333, which octo-org/etl does not know: its URL leads"
-            " elsewhere now",
+            "the Git folder is at 3333333, which octo-org/etl does not know: its URL now"
+            " leads to another repository",
             id="a stranger's",
         ),
     ],
@@ -132,7 +132,7 @@ def test_a_head_that_contains_the_commit_is_a_success_at_once():
             Ancestry.FOREIGN,
             Conclusion.FAILURE,
             "the Git folder is at 1111111, which octo-org/etl does not know: it holds commits that"
-            " were not pushed, or its URL leads elsewhere now",
+            " were not pushed, or its URL now leads to another repository",
             id="not GitHub's",
         ),
     ],
@@ -193,12 +193,12 @@ def test_a_folder_that_goes_back_to_a_tag_is_not_there_while_it_is_above_it():
     below = a_folder(branch=None, head_commit_id=NEW)
     push = a_push(ref="refs/tags/v2", after="0" * 40)
     decision = a_decision(above, destination=Destination(None, "v1", NEW), rule=BACK)
-    mapped = Mapped({ETL}, (BACK,), {"v1": NEW})
+    plan_input = PlanInput({ETL}, (BACK,), {"v1": NEW})
 
     def ends_at_the_tag(*after):
         folders = Shown(*after, before=above)
         compare = always(Ancestry.CONTAINS)  # what is above the tag contains it
-        promoter = a_promoter(folders, push=push, mapped=mapped, contains=compare)
+        promoter = a_promoter(folders, push=push, plan_input=plan_input, contains=compare)
         outcome = promoter.promote(decision)
         return outcome.conclusion, outcome.reason
 
@@ -212,11 +212,11 @@ def test_a_folder_that_goes_back_to_a_tag_is_not_there_while_it_is_above_it():
 def test_a_tag_that_somebody_left_for_a_branch_is_no_success():
     before, after = a_folder(branch=None), a_folder(branch="main", head_commit_id=NEW)
     rule = replace(BACK, back=False)
-    mapped = Mapped({ETL}, (rule,), {"v1": NEW})
+    plan_input = PlanInput({ETL}, (rule,), {"v1": NEW})
     promoter = a_promoter(
         Shown(after, before=before),
         push=a_push(ref="refs/tags/v1"),
-        mapped=mapped,
+        plan_input=plan_input,
         contains=always(Ancestry.LACKS),
     )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promotion.redact import redact
+from promotion.safe_text import redact
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from builders import ETL, NEW, NEWER, OLD, a_folder, a_push
 
-from promotion.plan import Mapped, plan
-from promotion.push import ZERO_SHA
+from promotion.model import ZERO_SHA
+from promotion.plan import PlanInput, plan
 from promotion.rules import EVERY_FOLDER, Rule, deciding_rule, highest
 
 NOTHING = Rule("rule 1 of dev", ("/Users/**",), follow="nothing")
@@ -47,7 +47,7 @@ def test_the_highest_version_is_told_by_numbers_not_by_letters(tags, best):
 
 
 def decide(push, folder, tags, rules=RULES):
-    [decision] = plan(push, Mapped({ETL}, rules, tags), [folder])
+    [decision] = plan(push, PlanInput({ETL}, rules, tags), [folder])
     return decision.destination.name if decision.moves else None, decision.reason
 
 

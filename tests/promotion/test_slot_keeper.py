@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from promotion.slot_keeper import OneProcess, Patience, SlotError
+from promotion.credential_lock import OneProcess, Patience, SlotError
 
 SECONDS = 20
 
@@ -13,9 +13,9 @@ SECONDS = 20
 class Comer:
     """Somebody who comes for a slot in a thread of its own, and says how far they are."""
 
-    def __init__(self, keeper, holder, seconds=float("inf")):
+    def __init__(self, lock, holder, seconds=float("inf")):
         self.said = queue.Queue()
-        self._keeper, self._holder = keeper, holder
+        self._credential_lock, self._holder = lock, holder
         self._patience = Patience(seconds, lambda other: self.said.put(f"waits for {other}"))
         self._may_leave = threading.Event()
         self._thread = threading.Thread(target=self._come)
@@ -23,7 +23,7 @@ class Comer:
 
     def _come(self):
         try:
-            with self._keeper.held_by(self._holder, self._patience):
+            with self._credential_lock.held_by(self._holder, self._patience):
                 self.said.put("in")
                 self._may_leave.wait(SECONDS)
         except SlotError as exc:
@@ -39,11 +39,11 @@ class Comer:
 
 
 def test_another_holder_waits_and_is_told_for_whom():
-    keeper = OneProcess()
-    one = Comer(keeper, "installation 1")
+    lock = OneProcess()
+    one = Comer(lock, "installation 1")
     assert one.next() == "in"
 
-    other = Comer(keeper, "installation 2")
+    other = Comer(lock, "installation 2")
 
     assert other.next() == "waits for installation 1"
     one.leave()
@@ -52,12 +52,12 @@ def test_another_holder_waits_and_is_told_for_whom():
 
 
 def test_the_slot_is_free_only_when_the_last_of_its_holder_leaves():
-    keeper = OneProcess()
-    first, last = Comer(keeper, "installation 1"), Comer(keeper, "installation 1")
+    lock = OneProcess()
+    first, last = Comer(lock, "installation 1"), Comer(lock, "installation 1")
     assert [first.next(), last.next()] == ["in", "in"]
     first.leave()
 
-    other = Comer(keeper, "installation 2")
+    other = Comer(lock, "installation 2")
 
     assert other.next() == "waits for installation 1"
     last.leave()
@@ -66,13 +66,13 @@ def test_the_slot_is_free_only_when_the_last_of_its_holder_leaves():
 
 
 def test_who_comes_after_one_that_waits_does_not_pass_it():
-    keeper = OneProcess()
-    one = Comer(keeper, "installation 1")
+    lock = OneProcess()
+    one = Comer(lock, "installation 1")
     assert one.next() == "in"
-    other = Comer(keeper, "installation 2")
+    other = Comer(lock, "installation 2")
     assert other.next() == "waits for installation 1"
 
-    late = Comer(keeper, "installation 1")
+    late = Comer(lock, "installation 1")
 
     assert late.next() == "waits for installation 1"
     one.leave()
@@ -84,11 +84,11 @@ def test_who_comes_after_one_that_waits_does_not_pass_it():
 
 
 def test_who_gives_up_says_so_and_shuts_nobody_out():
-    keeper = OneProcess()
-    one = Comer(keeper, "installation 1")
+    lock = OneProcess()
+    one = Comer(lock, "installation 1")
     assert one.next() == "in"
 
-    other = Comer(keeper, "installation 2", seconds=0.05)
+    other = Comer(lock, "installation 2", seconds=0.05)
 
     assert other.next() == "waits for installation 1"
     assert other.next() == (
@@ -96,7 +96,7 @@ def test_who_gives_up_says_so_and_shuts_nobody_out():
         "not end within 0.05 s"
     )
     other.leave()
-    also = Comer(keeper, "installation 1")
+    also = Comer(lock, "installation 1")
     assert also.next() == "in"
     also.leave()
     one.leave()
@@ -112,11 +112,11 @@ def test_no_patience_is_needed_where_the_slot_is_free():
 
 
 def test_one_who_may_not_wait_gives_up_at_once():
-    keeper = OneProcess()
+    lock = OneProcess()
     with (
-        keeper.held_by("installation 1"),
+        lock.held_by("installation 1"),
         pytest.raises(SlotError, match="installation 1") as caught,
-        keeper.held_by("installation 2", Patience(0.0)),
+        lock.held_by("installation 2", Patience(0.0)),
     ):
         pass
 

@@ -20,12 +20,17 @@ from builders import (
 
 from promotion.ancestry import Ancestry
 from promotion.databricks import WorkspaceObject
-from promotion.discovery import BlindSpot, Survey
+from promotion.discovery import Scan, UnreadablePath
 from promotion.errors import ApiError, UnreachableError
 from promotion.git_credential import GitToken
 from promotion.known_folders import NoMemory
-from promotion.outcome import Conclusion
-from promotion.workspace import Helpers, Workspace, promote_and_catch_up, promote_in_workspace
+from promotion.model import Conclusion
+from promotion.workspace import (
+    PromotionContext,
+    Workspace,
+    promote_and_catch_up,
+    promote_in_workspace,
+)
 
 NO_TOKEN = ApiError(
     "GET https://adb-1.azuredatabricks.net/api/2.0/repos",
@@ -37,7 +42,7 @@ NO_TOKEN = ApiError(
 
 class Remembered(NoMemory):
     def __init__(self, *folders):
-        self.seen = Survey(tuple(replace(each, head_commit_id=None) for each in folders), ())
+        self.seen = Scan(tuple(replace(each, head_commit_id=None) for each in folders), ())
 
     def load(self):
         return self.seen
@@ -100,8 +105,8 @@ def test_a_search_that_failed_beside_what_was_promoted_is_a_blind_spot():
 
     assert report.problem == ""
     assert [outcome.conclusion for outcome in report.outcomes] == [Conclusion.SUCCESS]
-    assert report.blind_spots == (
-        BlindSpot("/", f"it could not be searched for Git folders: {gone}"),
+    assert report.unreadable == (
+        UnreadablePath("/", f"it could not be searched for Git folders: {gone}"),
     )
 
 
@@ -136,7 +141,7 @@ def test_github_is_asked_once_about_each_commit_however_many_folders_are_there()
         return Ancestry.CONTAINS if head == NEWER else Ancestry.LACKS
 
     report = promote_in_workspace(
-        a_push(), [ETL], a_workspace(Place(*folders, tip=NEWER)), Helpers(contains=compare)
+        a_push(), [ETL], a_workspace(Place(*folders, tip=NEWER)), PromotionContext(contains=compare)
     )
 
     assert {outcome.conclusion for outcome in report.outcomes} == {Conclusion.SUCCESS}
@@ -193,7 +198,10 @@ def test_a_token_is_asked_for_repositories_of_the_same_host_only():
     place.create_git_credential = lambda **_: None
 
     promote_in_workspace(
-        a_push(), [ETL], a_workspace(place, a_folder(), OTHERS, elsewhere), Helpers(tokens=tokens)
+        a_push(),
+        [ETL],
+        a_workspace(place, a_folder(), OTHERS, elsewhere),
+        PromotionContext(tokens=tokens),
     )
 
     assert tokens.minted == [{"octo-org/etl", "octo-org/web"}]

@@ -14,8 +14,8 @@ from pathlib import Path
 from pushing.programs import git, wait_until
 from pushing.workspace import URL, Workspace
 
-from hooks.ancestor import processes
-from hooks.results import Result, Results
+from hooks.foreground.parent_process import processes
+from hooks.results.store import Result, Results
 
 # git's own ssh transport, with the other side on this machine.
 SSH = """#!/bin/sh
@@ -111,7 +111,7 @@ class Machine:
         return [
             pid
             for pid, (_, _, command) in processes(self.environ).items()
-            if "hooks.child" in command and command[-1].startswith(state)
+            if "hooks.background.worker" in command and command[-1].startswith(state)
         ]
 
     def settled(self) -> list[Result]:

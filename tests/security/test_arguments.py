@@ -97,7 +97,7 @@ def test_no_process_of_a_push_has_a_secret_among_its_arguments(sandbox, tmp_path
 
     every = b"\n".join(arguments.seen) + traced.read_bytes()
     assert f"at {sha[:7]}" in waited
-    assert arguments.saw(b"hooks.child")
+    assert arguments.saw(b"hooks.background.worker")
     assert b"for-each-ref" in every
     assert [secret[:12] for secret in secrets_of(sandbox) if secret.encode() in every] == []
     assert SHAPES.search(every) is None

@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMPARING = [
-    ("github_app/webhook.py", "verify_signature"),
-    ("github_app/details_link.py", "opens"),
-    ("github_app/setup/visitor.py", "_same"),
+    ("github_app/webhooks/delivery.py", "verify_signature"),
+    ("github_app/reports/details_link.py", "opens"),
+    ("github_app/setup/page_access.py", "_same"),
 ]
 
 

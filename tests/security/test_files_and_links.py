@@ -7,13 +7,14 @@ import stat
 
 import pytest
 
-from github_app import database
 from github_app.setup.files import write_new
-from hooks.lock import Lock
-from hooks.notice import leave
-from hooks.owner_only import write_whole
-from hooks.promote_after_push import write_intent
-from hooks.pushed_refs import PushedRefs
+from github_app.storage import database
+from github_app.wiring import migrate
+from hooks.foreground.last_failure import leave
+from hooks.foreground.private_file import write_whole
+from hooks.foreground.pushed_refs import PushedRefs
+from hooks.promote_after_push import write_queued_push
+from hooks.results.lock import Lock
 from promotion.errors import ConfigError
 
 
@@ -60,19 +61,19 @@ def test_what_is_written_is_its_owners_only(tmp_path):
     write_whole(str(tmp_path / "result.json"), "{}")
     leave(str(tmp_path), "octo-org/etl", "it failed")
     pushed = PushedRefs("origin", "https://github.com/o/r", {}, complete=True)
-    write_intent(str(tmp_path / "state"), pushed, {}, None)
+    write_queued_push(str(tmp_path / "state"), pushed, {}, None)
     Lock(tmp_path / "flights" / "a.lock").acquire()
 
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.name: mode(path) for path in files} == {path.name: 0o600 for path in files}
     assert len(files) == 5
-    assert mode(tmp_path / "state" / "intents") == mode(tmp_path / "flights") == 0o700
+    assert mode(tmp_path / "state" / "queued-pushes") == mode(tmp_path / "flights") == 0o700
 
 
 @pytest.mark.usefixtures("generous")
 def test_the_database_is_its_owners_only(tmp_path):
     url = f"sqlite:///{tmp_path}/brickpush.sqlite"
-    database.migrate(url)
+    migrate(url)
     engine = database.open_engine(url)
     with engine.connect():
         found = {path.name: mode(path) for path in tmp_path.iterdir()}

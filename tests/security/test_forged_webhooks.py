@@ -8,10 +8,10 @@ import pytest
 from migrated import sqlite_with_tables
 from security.webhook_service import a_body, headers_of, signature
 
-from github_app import branches
-from github_app.intake import Intake
-from github_app.metrics import Metrics
-from github_app.webhook import Delivery, parse_push
+from github_app.runtime.metrics import Metrics
+from github_app.storage import branches
+from github_app.webhooks.delivery import Delivery, parse_push
+from github_app.webhooks.inbox import Intake
 
 
 @pytest.mark.parametrize(

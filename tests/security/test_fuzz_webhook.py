@@ -16,8 +16,8 @@ from migrated import sqlite_with_tables
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from security.webhook_service import PATH, ListIntake, a_payload, an_app, headers_of, signature
 
-from github_app.intake import Intake
-from github_app.metrics import Metrics
+from github_app.runtime.metrics import Metrics
+from github_app.webhooks.inbox import Intake
 
 EXAMPLES = int(os.environ.get("BRICKPUSH_FUZZ_EXAMPLES", "1000"))
 ANYHOW = {"deadline": None, "suppress_health_check": list(HealthCheck)}

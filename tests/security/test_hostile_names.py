@@ -18,16 +18,18 @@ from builders import a_decision, a_folder, a_push
 from security.listener import listener
 from security.webhook_service import a_body, a_payload, headers_of
 
-from github_app import doctor_report, logs, report
-from github_app.doctor import Finding, State
-from github_app.installation import Installation
-from hooks.git import Git, GitError
-from hooks.job_summary import cell
-from hooks.presentation import Line, open_console, show_line
+from github_app.doctor import output
+from github_app.doctor.finding import Finding, State
+from github_app.github.installation import Installation
+from github_app.reports import render
+from github_app.runtime import logs
+from hooks.foreground.pushed_refs import PushedRefs
+from hooks.output.job_summary import cell
+from hooks.output.terminal import Line, open_console, show_line
 from hooks.promote_after_push import announcement, say
-from hooks.pushed_refs import PushedRefs
+from hooks.system.git import Git, GitError
 from promotion.http import Http, open_session
-from promotion.outcome import Conclusion, Outcome
+from promotion.model import Conclusion, Outcome
 from promotion.workspace import Report
 
 ROOT = Path(__file__).parents[2]
@@ -149,7 +151,7 @@ def test_a_check_run_shows_hostile_words_as_text(words):
     decisions = (a_decision(destination=None, reason=words),)
     told = Report("dev", "https://adb-1.azuredatabricks.net", decisions, (an_outcome(words),))
 
-    run = report.finished(a_push(ref=f"refs/heads/{words}"), told)
+    run = render.finished(a_push(ref=f"refs/heads/{words}"), told)
 
     summary = run.summary
     assert UNSEEN.search(run.title + summary) is None
@@ -185,7 +187,7 @@ def test_git_promote_prints_no_escape_of_a_hostile_path(words, terminal):
 @pytest.mark.parametrize("words", HOSTILE)
 def test_brickpush_doctor_prints_no_escape_of_a_hostile_answer(words):
     stream = io.StringIO()
-    lines = doctor_report.Lines(open_console(stream, width=80))
+    lines = output.Lines(open_console(stream, width=80))
 
     lines.show(Finding("workspace dev", "Git folders", State.BROKEN, words, words))
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from pushing.machine import a_machine
 
-from hooks.git_settings import GitSettings
-from hooks.install import install
+from hooks.command.install import GitSettings, install
 
 ROOT = Path(__file__).parents[2]
 

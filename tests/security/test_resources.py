@@ -8,9 +8,9 @@ import time
 import pytest
 from security.webhook_service import PATH, WebhookService, a_body, headers_of, received
 
-from github_app import receive
-from github_app.http_limits import HEADER_BYTES, LimitedHttp
-from github_app.webhook import MAX_BODY_BYTES
+from github_app.server.limits import HEADER_BYTES, LimitedHttp
+from github_app.webhooks import endpoint
+from github_app.webhooks.delivery import MAX_BODY_BYTES
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()
 
@@ -27,7 +27,7 @@ def still_serves(service):
 def hasty(monkeypatch):
     """A service whose times are short."""
     monkeypatch.setattr(LimitedHttp, "header_seconds", 0.3)
-    monkeypatch.setattr(receive, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(endpoint, "READ_SECONDS", 0.3)
     service = WebhookService(connections=4)
     yield service
     service.stop()
@@ -108,9 +108,9 @@ def test_a_body_is_of_a_limited_size(service):
 
 
 def test_large_bodies_wait_for_each_other_and_small_ones_do_not(service):
-    size = receive.LARGE_BODY_BYTES + 1
+    size = endpoint.LARGE_BODY_BYTES + 1
     begun = HEAD + f"Content-Length: {size}\r\nX-GitHub-Delivery: x\r\n\r\n".encode()
-    held = [service.connect(begun + b"x") for _ in range(receive.LARGE_BODIES_AT_ONCE)]
+    held = [service.connect(begun + b"x") for _ in range(endpoint.LARGE_BODIES_AT_ONCE)]
     try:
         with service.connect(begun + b"x" * size) as one_more:
             one_more.settimeout(0.5)

@@ -34,9 +34,9 @@ def test_databricks_gets_a_token_for_an_hour_and_just_the_repositories_with_git_
     handed_over = {pull.token_hash for place in sandbox.workspaces for pull in place.pulls}
     issued = {hashlib.sha256(t.token.encode()).hexdigest()[:12]: t for t in github.issued_tokens}
     tokens = [issued[each] for each in handed_over]
-    mapped = {github.repository(name).id for name in (world.MAIN, "octo-org/ml")}
+    plan_input = {github.repository(name).id for name in (world.MAIN, "octo-org/ml")}
     assert tokens
     for token in tokens:
         assert token.permissions == {"contents": "read", "metadata": "read"}
-        assert set(token.repository_ids or ()) == mapped
+        assert set(token.repository_ids or ()) == plan_input
         assert token.expires_at - token.issued_at <= HOUR

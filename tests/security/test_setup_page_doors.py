@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from github_app.setup.page import Target, create_page
+from github_app.setup.page_access import PageAccess
 from github_app.setup.serving import open_port, serving, url_of
-from github_app.setup.visitor import Visitors
 
 
 class Taken:
@@ -52,7 +52,7 @@ def taken():
 
 @pytest.fixture
 def visitors():
-    return Visitors()
+    return PageAccess()
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ from builders import ETL, a_folder, a_push
 from pydantic import ValidationError
 from security.listener import listener
 
-from github_app.settings import EntraSettings, GitHubSettings, WorkspaceSettings
-from github_app.settings import Settings as ServiceSettings
-from github_app.setup.typed import webhook_address
-from hooks.identity.candidates import candidates
-from hooks.identity.connection import workspace_url
-from hooks.settings import Settings, load_settings
+from github_app.config.settings import EntraSettings, GitHubSettings, WorkspaceSettings
+from github_app.config.settings import Settings as ServiceSettings
+from github_app.setup.inputs import webhook_address
+from hooks.workspaces.candidates import candidates
+from hooks.workspaces.connection import workspace_url
+from hooks.workspaces.settings import Settings, load_settings
 from promotion.entra import MsalSession
 from promotion.errors import ApiError, ConfigError, UnreachableError
 from promotion.http import Http, open_session
-from promotion.plan import Mapped, plan
+from promotion.plan import PlanInput, plan
 from promotion.repository_url import repository_key
 from sandbox.certificates import make_certificate
 
@@ -257,7 +257,7 @@ def _turns_off(keyword):
 )
 def test_no_spelling_of_a_folders_url_passes_for_another_repository(url):
     assert repository_key(url) != ETL
-    assert plan(a_push(), Mapped([ETL]), [a_folder(url=url)]) == []
+    assert plan(a_push(), PlanInput([ETL]), [a_folder(url=url)]) == []
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ def test_no_spelling_of_a_folders_url_passes_for_another_repository(url):
 def test_a_push_aims_at_no_folder_of_another_host_or_repository(said):
     folders = [a_folder(), a_folder(url="https://github.com/other-org/etl")]
 
-    assert plan(a_push(), Mapped([repository_key(said)]), folders) == []
+    assert plan(a_push(), PlanInput([repository_key(said)]), folders) == []
 
 
 def test_a_folder_without_tls_gets_no_token():
-    [decision] = plan(a_push(), Mapped([ETL]), [a_folder(url="http://github.com/octo-org/etl")])
+    [decision] = plan(a_push(), PlanInput([ETL]), [a_folder(url="http://github.com/octo-org/etl")])
 
     assert not decision.moves
     assert "use https://" in decision.reason

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from running import wait_until
 
-from github_app.intake import Stored
-from github_app.metrics import Metrics
-from github_app.server import build_server, create_app
+from github_app.runtime.metrics import Metrics
+from github_app.server.http import build_server, create_app
+from github_app.webhooks.inbox import Stored
 
 SECRET = "It's a Secret to Everybody"
 PATH = "/webhooks/github"

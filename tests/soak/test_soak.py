@@ -172,7 +172,7 @@ def too_old(reader, size, now):
 def rows(reader, path):
     """Return how many rows each table has, and the size of the file in megabytes."""
     counts = collections.Counter({"megabytes": path.stat().st_size // 1_000_000})
-    for table in ("deliveries", "outcomes", "branches", "late_checks", "workflow_status"):
+    for table in ("deliveries", "outcomes", "branches", "outbox_items", "workflow_status"):
         [counts[table]] = reader.execute(f"select count(*) from {table}").fetchone()
     return counts
 

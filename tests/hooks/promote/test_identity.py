@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from hooks.identity.candidates import candidates
-from hooks.identity.cli_tokens import AccessToken, RenewedToken
-from hooks.identity.connection import NeedsLoginError, workspace_url
-from hooks.identity.environment import AZURE_NAMES
-from hooks.settings import load_settings
+from hooks.workspaces.candidates import candidates
+from hooks.workspaces.cli_tokens import AccessToken, RenewedToken
+from hooks.workspaces.connection import NeedsLoginError, workspace_url
+from hooks.workspaces.environment import AZURE_NAMES
+from hooks.workspaces.settings import load_settings
 from promotion.errors import ConfigError
 
 A_HOST = "https://adb-1.1.azuredatabricks.net"
@@ -52,7 +52,7 @@ def test_a_host_and_a_token_of_the_environment_come_first(home, monkeypatch):
     (connection,) = connect()
 
     name = A_HOST.removeprefix("https://")
-    words = "whoever the token in DATABRICKS_TOKEN belongs to"
+    words = "the owner of the token in DATABRICKS_TOKEN"
     assert known(connection) == (name, A_HOST, words, "Bearer dapi-mine")
     assert "dapi-mine" not in repr(connection)
 
@@ -287,7 +287,7 @@ def test_a_broken_file_of_profiles_is_not_quoted(home):
     with pytest.raises(ConfigError) as caught:
         connect()
 
-    assert "stands above any profile's name: put [DEFAULT] in a line above it" in str(caught.value)
+    assert "comes before any profile's name: put [DEFAULT] in a line above it" in str(caught.value)
     assert "dapi" not in str(caught.value)
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hooks import known_secrets
-from hooks.identity.candidates import candidates
-from hooks.identity.connection import https_origin, workspace_url
-from hooks.identity.profiles import find_profile
-from hooks.known_secrets import remember
-from hooks.own_variables import NAMES, own_variables
-from hooks.settings import load_settings
+from hooks.system import known_secrets
+from hooks.system.environment_variables import NAMES, own_variables
+from hooks.system.known_secrets import remember
+from hooks.workspaces.candidates import candidates
+from hooks.workspaces.connection import https_origin, workspace_url
+from hooks.workspaces.profiles import find_profile
+from hooks.workspaces.settings import load_settings
 from promotion.errors import ConfigError
 
 HOST = "https://adb-1234567890123456.7.azuredatabricks.net"
@@ -70,12 +70,12 @@ def test_a_percent_sign_means_nothing_in_a_profile(home):
     [
         pytest.param(
             f"host = {HOST}\ntoken = {TOKEN}\n",
-            "line 1 of THE-FILE stands above any profile's name: put [DEFAULT] in a line above it",
+            "line 1 of THE-FILE comes before any profile's name: put [DEFAULT] in a line above it",
             id="no section",
         ),
         pytest.param(
             f"# mine\n\n{SECRET}\n{PROFILE}",
-            "line 3 of THE-FILE stands above any profile's name: put [DEFAULT] in a line above it",
+            "line 3 of THE-FILE comes before any profile's name: put [DEFAULT] in a line above it",
             id="a secret above",
         ),
         pytest.param(

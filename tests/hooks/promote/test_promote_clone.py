@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from hooks.notify import notify
+from hooks.output.notify import notify
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +186,7 @@ def test_a_notification_is_shown_where_it_was_asked_for(
     assert noted.read_text().splitlines()[2:] == [
         "--",
         f"{repository.name} main",
-        "1 Git folder of this repository: 1 promoted, 1 not seen",
+        "1 Git folder of this repository: 1 promoted, 1 not readable",
     ]
 
 

@@ -14,10 +14,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from hooks.identity.candidates import candidates
-from hooks.identity.connection import NeedsLoginError
-from hooks.identity.user_sign_in import UserSignIn, _access_token, _in_words
-from hooks.settings import load_settings
+from hooks.workspaces.candidates import candidates
+from hooks.workspaces.connection import NeedsLoginError
+from hooks.workspaces.settings import load_settings
+from hooks.workspaces.user_sign_in import UserSignIn, _access_token, _in_words
 from promotion.errors import SignInError
 from sandbox.faults import Faults
 from sandbox.serving import Listener
@@ -197,7 +197,7 @@ def test_without_a_safe_place_nothing_is_written_in_plain_text(
     ended = git_promote("login", "--device-code")
 
     assert ended.code == 2
-    assert "this system has no safe place for tokens" in ended.progress
+    assert "this system has no secret store for tokens" in ended.progress
     assert "plain_text = true" in ended.progress
     assert not [path for path in (home / "data").rglob("sign-in*") if path.stat().st_size]
 

@@ -7,18 +7,17 @@ import os
 import pytest
 from builders import StillClock
 
-from hooks.command_promote import exit_code
-from hooks.local_promotion import enter, key_of, promote_everywhere
-from hooks.pushed_repository import PushedRepository
-from hooks.scouting import scout
-from promotion.ancestry import nobody_knows
-from promotion.outcome import Conclusion
-from promotion.push import ZERO_SHA, Push
+from hooks.command.branch_head import resolve_head
+from hooks.command.promote import exit_code
+from hooks.pushed.repository import PushedRepository
+from hooks.workspaces.promote import key_of, promote_everywhere, sign_in_everywhere
+from promotion.ancestry import unknown_ancestry
+from promotion.model import ZERO_SHA, Conclusion, Push
 
 
 @pytest.fixture
-def entrances(service_principal):
-    return enter(dict(os.environ))
+def sessions(service_principal):
+    return sign_in_everywhere(dict(os.environ))
 
 
 @pytest.fixture
@@ -47,13 +46,15 @@ def updates(repository):
     return sum(asked)
 
 
-def promoted(repository, entrances):
+def promoted(repository, sessions):
     """Scout, then promote, as `git promote` does; return the push, the run and its updates."""
     push, pushed = unknown_push(repository), PushedRepository((key_of(repository.url),))
     before = updates(repository)
-    scouted = scout(entrances, push, pushed.keys, StillClock())
-    push = Push(push.repository, push.ref, push.before, scouted.head)
-    run = promote_everywhere(entrances, push, pushed, contains=nobody_knows, tried=scouted.tried)
+    resolved = resolve_head(sessions, push, pushed.keys, StillClock())
+    push = Push(push.repository, push.ref, push.before, resolved.head)
+    run = promote_everywhere(
+        sessions, push, pushed, contains=unknown_ancestry, tried=resolved.tried
+    )
     return push, run, updates(repository) - before
 
 
@@ -62,16 +63,14 @@ def conclusions(run):
     return {each.folder.path: each.conclusion for each in report.outcomes}
 
 
-def test_a_folder_that_is_already_there_tells_the_commit_after_a_patient_look(
-    repository, entrances
-):
+def test_a_folder_that_is_already_there_tells_the_commit_after_a_patient_look(repository, sessions):
     path = repository.add_git_folder("one")
     clock = StillClock()
 
-    scouted = scout(entrances, unknown_push(repository), [key_of(repository.url)], clock)
+    resolved = resolve_head(sessions, unknown_push(repository), [key_of(repository.url)], clock)
 
-    (outcomes,) = scouted.tried.values()
-    assert scouted.head == repository.head
+    (outcomes,) = resolved.tried.values()
+    assert resolved.head == repository.head
     assert [(each.folder.path, each.conclusion) for each in outcomes] == [
         (path, Conclusion.SUCCESS)
     ]
@@ -79,13 +78,13 @@ def test_a_folder_that_is_already_there_tells_the_commit_after_a_patient_look(
     assert clock.now >= 10
 
 
-def test_a_folder_that_fails_does_not_tell_the_commit_and_is_not_tried_again(repository, entrances):
+def test_a_folder_that_fails_does_not_tell_the_commit_and_is_not_tried_again(repository, sessions):
     broken = repository.add_git_folder("a")
     repository.stage.workspace.commit_in_folder(broken, {"job.py": "mine\n"}, "Mine")
     good, other = repository.add_git_folder("b"), repository.add_git_folder("c")
     after = repository.commit()
 
-    push, run, sent = promoted(repository, entrances)
+    push, run, sent = promoted(repository, sessions)
 
     assert (push.after, sent) == (after, 3)
     assert conclusions(run) == {
@@ -96,10 +95,12 @@ def test_a_folder_that_fails_does_not_tell_the_commit_and_is_not_tried_again(rep
     assert [repository.at(path) for path in (good, other)] == [after, after]
 
 
-def test_no_folder_tells_nothing(repository, entrances):
-    scouted = scout(entrances, unknown_push(repository), [key_of(repository.url)], StillClock())
+def test_no_folder_tells_nothing(repository, sessions):
+    resolved = resolve_head(
+        sessions, unknown_push(repository), [key_of(repository.url)], StillClock()
+    )
 
-    assert (scouted.head, list(scouted.tried.values())) == ("", [[]])
+    assert (resolved.head, list(resolved.tried.values())) == ("", [[]])
 
 
 def test_where_every_folder_fails_no_commit_is_claimed(repository, service_principal, git_promote):
@@ -114,13 +115,13 @@ def test_where_every_folder_fails_no_commit_is_claimed(repository, service_princ
 
 
 def test_an_update_that_hangs_is_watched_and_sent_by_nobody_again(
-    repository, entrances, faults, impatient
+    repository, sessions, faults, impatient
 ):
     hanging = repository.add_git_folder("a")
     repository.commit()
     faults(status="hang")
 
-    push, run, sent = promoted(repository, entrances)
+    push, run, sent = promoted(repository, sessions)
 
     assert (push.after, sent) == ("", 1)
     assert conclusions(run) == {hanging: Conclusion.TIMED_OUT}
@@ -128,13 +129,13 @@ def test_an_update_that_hangs_is_watched_and_sent_by_nobody_again(
 
 
 def test_an_update_that_ends_while_it_is_watched_tells_the_commit(
-    repository, entrances, faults, impatient
+    repository, sessions, faults, impatient
 ):
     slow = repository.add_git_folder("a")
     after = repository.commit()
     faults(status="hang", when="after")
 
-    push, run, sent = promoted(repository, entrances)
+    push, run, sent = promoted(repository, sessions)
 
     assert (push.after, sent) == (after, 1)
     assert conclusions(run) == {slow: Conclusion.SUCCESS}
@@ -143,13 +144,13 @@ def test_an_update_that_ends_while_it_is_watched_tells_the_commit(
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "not taken"])
 def test_an_update_whose_answer_is_lost_is_read_back_and_sent_by_nobody_again(
-    repository, entrances, faults, taken
+    repository, sessions, faults, taken
 ):
     path = repository.add_git_folder("a")
     before, after = repository.head, repository.commit()
     faults(status="reset", when="after" if taken else "before")
 
-    push, run, sent = promoted(repository, entrances)
+    push, run, sent = promoted(repository, sessions)
 
     assert sent == 1
     assert push.after == (after if taken else "")
@@ -158,16 +159,16 @@ def test_an_update_whose_answer_is_lost_is_read_back_and_sent_by_nobody_again(
 
 
 def test_of_a_workspace_that_hangs_only_one_folder_is_waited_for_before_the_others(
-    repository, entrances, faults, impatient
+    repository, sessions, faults, impatient
 ):
     paths = [repository.add_git_folder(name) for name in ("a", "b", "c")]
     repository.commit()
     faults(status="hang")
     clock = StillClock()
 
-    scouted = scout(entrances, unknown_push(repository), [key_of(repository.url)], clock)
+    resolved = resolve_head(sessions, unknown_push(repository), [key_of(repository.url)], clock)
 
-    (outcomes,) = scouted.tried.values()
+    (outcomes,) = resolved.tried.values()
     assert [each.folder.path for each in outcomes] == paths[:1]
 
 

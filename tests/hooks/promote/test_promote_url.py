@@ -44,7 +44,7 @@ def test_a_dry_run_gives_the_reason_for_every_folder_and_moves_nothing(repositor
     workspace = ended.json["workspaces"][0]
     assert ended.code == 0
     assert workspace["moves"] == [{"path": following, "reason": "follows main"}]
-    assert workspace["stays"] == [{"path": f"{repository.root}/other", "reason": "follows dev"}]
+    assert workspace["unchanged"] == [{"path": f"{repository.root}/other", "reason": "follows dev"}]
     assert workspace["outcomes"] == []
     assert repository.at(following) == before
 
@@ -266,7 +266,7 @@ def test_a_workspace_in_which_nothing_can_be_read_is_a_failure(
     for each in ended:
         assert "✗" in each.output
         assert "→" in each.output
-        assert "nothing is to be done" not in each.output
+        assert "nothing to do" not in each.output
         assert "no Git folder" not in each.output
     assert summary.read_text().count("✗") >= 2
     assert remembered["state"] == "failed"

@@ -10,17 +10,18 @@ import pytest
 from builders import NEW, OLD, StillClock, a_decision, a_folder, a_push
 from rich.console import Console
 
-from hooks import history, show_result
-from hooks.exit_code import ExitCode
-from hooks.job_summary import cell, markdown
-from hooks.local_promotion import Run, promote_pushed
-from hooks.presentation import Line, lines, shorten, show_line, show_run, summary, symbol
-from hooks.progress_display import PlainProgress, progress_display
-from hooks.result import Result, State
-from hooks.results import Results
-from promotion.ancestry import nobody_knows
-from promotion.discovery import BlindSpot
-from promotion.outcome import Conclusion, Outcome
+from hooks.command import history
+from hooks.command.exit_code import ExitCode
+from hooks.output import terminal
+from hooks.output.job_summary import cell, markdown
+from hooks.output.progress import PlainProgress, progress_display
+from hooks.output.terminal import Line, lines, shorten, show_line, show_run, summary, symbol
+from hooks.results.model import Result, State
+from hooks.results.store import Results
+from hooks.workspaces.promote import Run, promote_pushed
+from promotion.ancestry import unknown_ancestry
+from promotion.discovery import UnreadablePath
+from promotion.model import Conclusion, Outcome
 from promotion.workspace import Report
 
 CONFLICT = Outcome(
@@ -37,7 +38,7 @@ REPORT = Report(
     "https://adb-1.1.azuredatabricks.net",
     (a_decision(), a_decision(CONFLICT.folder), a_decision(destination=None, reason="follows dev")),
     (CONFLICT, DONE),
-    (BlindSpot("/Users/x", "the principal may not read it"),),
+    (UnreadablePath("/Users/x", "the principal may not read it"),),
 )
 RUN = Run("somebody", (REPORT,))
 
@@ -117,10 +118,10 @@ def test_the_words_of_a_preview():
         "would move: follows main",
         "would move: follows main",
         "follows dev",
-        "could not be seen: the principal may not read it",
+        "could not be read: the principal may not read it",
     ]
     assert summary(RUN, preview=True) == (
-        "3 Git folders of this repository: 2 would move, 1 left unchanged, 1 not seen"
+        "3 Git folders of this repository: 2 would move, 1 left unchanged, 1 not readable"
     )
 
 
@@ -175,14 +176,14 @@ def test_progress_on_a_terminal_tells_failures_at_once_and_leaves_nothing_else(m
     [(5, "just now"), (60, "1 minute ago"), (7300, "2 hours ago"), (90000, "1 day ago")],
 )
 def test_how_long_ago(seconds, words):
-    assert show_result.ago(seconds) == words
+    assert terminal.ago(seconds) == words
 
 
 def test_a_remembered_promotion_is_shown_with_what_to_do():
     console = a_terminal(80)
     workspace = {"workspace": "dev", "host": "https://adb", "problem": "no answer"}
 
-    show_result.show_result(
+    terminal.show_result(
         console,
         a_result(state=State.FAILED, workspaces=[workspace], message="failed", next_step="re-run"),
     )
@@ -210,7 +211,7 @@ def test_waiting_ends_when_the_time_is_over(tmp_path):
 def test_a_promotion_that_is_only_queued_is_waited_for(tmp_path):
     results = Results(tmp_path)
     results.write(a_result())
-    note = tmp_path / "intents" / "1-1"
+    note = tmp_path / "queued-pushes" / "1-1"
     note.parent.mkdir()
     note.touch()
     clock, ended = StillClock(), StillClock()
@@ -239,7 +240,7 @@ def test_the_hooks_child_is_told_what_is_wrong_with_the_settings(home):
         a_push(),
         url="https://github.com/octo-org/etl",
         environ={"HOME": str(home)},
-        contains=nobody_knows,
+        contains=unknown_ancestry,
     )
 
     assert run.problem.startswith("no workspace is configured")
@@ -261,7 +262,7 @@ def test_the_hooks_child_promotes_with_a_token_of_the_environment(repository, ho
         a_push(repository=repository.name, after=after),
         url=repository.url,
         environ=environ,
-        contains=nobody_knows,
+        contains=unknown_ancestry,
     )
 
     assert (run.problem, run.failed, repository.at(path)) == ("", False, after)
@@ -270,7 +271,7 @@ def test_the_hooks_child_promotes_with_a_token_of_the_environment(repository, ho
 def test_the_hooks_child_never_signs_anybody_in(repository, home):
     environ = {"HOME": str(home), "PATH": "/nowhere", "DATABRICKS_HOST": "adb.azuredatabricks.net"}
 
-    run = promote_pushed(a_push(), url=repository.url, environ=environ, contains=nobody_knows)
+    run = promote_pushed(a_push(), url=repository.url, environ=environ, contains=unknown_ancestry)
 
     assert run.needs_login
     assert run.next_step == (

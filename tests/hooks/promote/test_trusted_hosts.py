@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from hooks.identity.candidates import candidates
-from hooks.identity.connection import NeedsLoginError
-from hooks.identity.trusted_hosts import is_azure_databricks
-from hooks.settings import load_settings
+from hooks.workspaces.candidates import candidates
+from hooks.workspaces.connection import NeedsLoginError
+from hooks.workspaces.settings import load_settings
+from hooks.workspaces.trusted_hosts import is_azure_databricks
 from promotion.errors import ConfigError
 
 A_HOST = "https://adb-1.1.azuredatabricks.net"
@@ -74,7 +74,7 @@ def test_the_az_clis_token_goes_to_no_other_host_that_only_the_environment_names
 
     assert not az.exists()
     assert f"nobody is signed in to {host}" in str(caught.value)
-    assert "a token of Entra's goes only to Azure Databricks' own hosts" in str(caught.value)
+    assert "an Entra token is sent only to Azure Databricks' own hosts" in str(caught.value)
     assert caught.value.next_step.startswith("correct the host, or run `databricks auth login")
 
 
@@ -115,7 +115,7 @@ def test_a_file_of_profiles_that_the_environment_names_makes_no_host_trusted(
 
     for profile in ("", "az"):
         monkeypatch.setenv("DATABRICKS_CONFIG_PROFILE", profile)
-        with pytest.raises(NeedsLoginError, match="goes only to Azure Databricks' own hosts"):
+        with pytest.raises(NeedsLoginError, match="is sent only to Azure Databricks' own hosts"):
             connect()
 
     assert not az.exists()
@@ -176,6 +176,6 @@ def test_a_refused_host_ends_with_2_and_says_what_to_do(az, git_promote, monkeyp
     ended = git_promote("--url", "https://github.com/octo-org/etl", "--branch", "main")
 
     assert ended.code == 2
-    assert "a token of Entra's goes only to Azure Databricks' own hosts" in ended.output
+    assert "an Entra token is sent only to Azure Databricks' own hosts" in ended.output
     assert "correct the host" in ended.output
     assert not az.exists()

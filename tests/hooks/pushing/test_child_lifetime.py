@@ -11,8 +11,8 @@ import sys
 import termios
 import time
 
-from hooks.result import State
-from hooks.results import Results
+from hooks.results.model import State
+from hooks.results.store import Results
 
 
 def test_the_push_returns_while_the_promotion_goes_on(machine):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hooks.result import State
+from hooks.results.model import State
 
 GITHUB = "git@github.com:octo-org/etl.git"
 MIRROR = "git@gitlab.example:backup/etl.git"
@@ -79,7 +79,7 @@ def test_what_only_the_mirror_has_is_not_promoted(redirected):
 
     assert code == 2
     assert "no Git folder has gitlab.example/backup/etl as its repository" in told
-    there = "github.com/octo-org/etl, where the remote is read from,"
+    there = "github.com/octo-org/etl, which the remote is fetched from,"
     assert f"{there} is at {before}, not at {sha[:7]}: {NO_FOLDER_THERE}" in told
     assert redirected.workspace.updates == []
 
@@ -144,7 +144,7 @@ def test_of_two_push_urls_githubs_is_promoted_and_the_mirrors_says_so(machine, o
     assert machine.workspace.updates == [(folder, "main")]
     assert results[MIRROR].message == (
         f"main at {sha[:7]}: no Git folder has gitlab.example/backup/etl as its repository; "
-        "github.com/octo-org/etl is promoted for itself"
+        "github.com/octo-org/etl is promoted separately"
     )
 
 

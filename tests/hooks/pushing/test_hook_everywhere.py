@@ -10,8 +10,8 @@ from pathlib import Path
 from pushing.machine import AUTHORS
 from pushing.programs import git, wait_until
 
-from hooks.result import State
-from hooks.results import Results
+from hooks.results.model import State
+from hooks.results.store import Results
 
 
 def test_a_push_leaves_a_process_behind_that_proves_it_and_records_the_end(tmp_path):

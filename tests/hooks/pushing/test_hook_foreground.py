@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hooks.result import State
+from hooks.results.model import State
 
 OWN_WORDS = "the push goes on"
 

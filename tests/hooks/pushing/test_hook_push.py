@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hooks.result import State
+from hooks.results.model import State
 
 # git itself calls the hook in the short form; the long form adds the two runners.
 pytestmark = pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.certificates import make_certificate
-from sandbox.databricks.git import Git, authorization
+from sandbox.databricks.git.git import Git, authorization
 from sandbox.databricks.workspace import Workspace
 from sandbox.serving import Listener
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.databricks.changes import What
+from sandbox.databricks.state.changes import What
 
 PATH = "/Repos/team/etl"
 

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.github.app_auth import JwtRefusedError, verify_jwt
-from sandbox.github.apps import Apps
+from sandbox.github.api.app_auth import JwtRefusedError, verify_jwt
+from sandbox.github.state.apps import Apps
 
 NOW = 1_800_000_000
 UNDECODABLE = "A JSON web token could not be decoded"

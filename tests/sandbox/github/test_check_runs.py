@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.github.check_run_rules import CheckRunInvalidError, validate
+from sandbox.github.api.check_run_rules import CheckRunInvalidError, validate
 
 ETL = "/repos/octo-org/etl"
 RUNS = f"{ETL}/check-runs"

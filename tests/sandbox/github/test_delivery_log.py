@@ -10,7 +10,7 @@ import urllib.parse
 import pytest
 from nobody import NOBODY
 
-from sandbox.github.deliveries import Delivery, Hook, headers_of
+from sandbox.github.state.deliveries import Delivery, Hook, headers_of
 
 LOG = "/app/hook/deliveries"
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from sandbox.github.disorder import Disorder
+from sandbox.github.state.disorder import Disorder
 
 REFS = [f"refs/heads/b{number}" for number in range(8)]
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 from form_browser import Browser
 
-from sandbox.github.manifest import ManifestInvalidError, read_manifest
 from sandbox.github.server import GitHub
+from sandbox.github.state.manifest import ManifestInvalidError, read_manifest
 from sandbox.serving import Listener
 
 CALLBACK = "http://127.0.0.1:9/callback"

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.github.push_events import announced
-from sandbox.github.refs import ZERO_SHA, RefChange
+from sandbox.github.git.refs import ZERO_SHA, RefChange
+from sandbox.github.webhooks.push_events import announced
 
 
 @pytest.fixture

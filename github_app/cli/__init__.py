@@ -1,0 +1,1 @@
+"""The operator's commands; `context` opens what several of them need."""

@@ -1,0 +1,1 @@
+"""`brickpush doctor`: one check per module, each yielding values of `finding`."""

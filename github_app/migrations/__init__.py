@@ -1,1 +1,0 @@
-"""Alembic migrations of the service's own tables; `github_app.database.migrate` runs them."""

@@ -1,0 +1,1 @@
+"""`git promote` and its sub-commands: `promote`, `results`, `setup`, `doctor`."""

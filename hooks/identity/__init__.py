@@ -1,1 +1,0 @@
-"""Who promotes from this machine: the developer's own identity, or a service principal's."""

@@ -1,0 +1,1 @@
+"""What a person sees: `terminal`, `progress`, the CI job's summary, a desktop notification."""

@@ -1,0 +1,1 @@
+"""What was pushed: `commit` finds commit and branch, `repository` the repository's names."""

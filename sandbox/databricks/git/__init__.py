@@ -1,0 +1,1 @@
+"""The clones behind Git folders."""

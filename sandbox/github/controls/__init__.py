@@ -1,0 +1,1 @@
+"""What tests change and read."""

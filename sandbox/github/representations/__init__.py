@@ -1,0 +1,1 @@
+"""Objects as GitHub's API shows them."""
