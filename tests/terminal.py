@@ -79,12 +79,13 @@ class Terminal:
         """Press a key that ends it; again where Python was just about to listen. Return the code.
 
         A signal that comes between Python's last look and its wait for a key is not seen until
-        the next one.
+        the next one. A program that has begun to say its last words is left to end.
         """
+        before = len(self.shown)
         self.type(key)
-        while not self._ends(2.0):
+        while not self._ends(2.0) and not self.shown[before:].replace("^C", "").strip():
             self.type(key)
-        return self.process.wait()
+        return self.end()
 
     def close(self):
         if self.process.poll() is None:

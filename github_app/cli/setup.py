@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import webbrowser
 from collections.abc import Mapping
@@ -86,6 +87,8 @@ def setup(**options: Any) -> None:
         else:
             _register(given, questions, os.environ)
     except (KeyboardInterrupt, click.Abort):
+        # A second Ctrl-C would end the interpreter in the middle of its own end, by the signal.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo(f"\n{stopped(SetupFiles(given.config))}", err=True)
         raise click.Abort from None
 
