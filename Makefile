@@ -31,7 +31,7 @@ demo: $(VENV)/app.installed ## A real push, a stand-in GitHub and Databricks, an
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/bandit -q -r promotion hooks github_app -c pyproject.toml
+	$(BIN)/bandit -q -r brickpush promotion hooks github_app -c pyproject.toml
 
 types: $(VENV)/dev.installed
 	$(BIN)/mypy

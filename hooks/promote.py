@@ -116,7 +116,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo(f"git promote: something unexpected happened: {words}", err=True)
         return ExitCode.UNEXPECTED
     return code if isinstance(code, int) else ExitCode.DONE
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -50,7 +50,7 @@ def queue(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     before = tracking_refs.tracking_refs(environ)
     origin = (pusher.pid, pusher.started) if pusher is not None else None
     queued = write_queued_push(directory, pushed, before, origin)
-    child = (sys.executable, "-I", "-m", "hooks.background.worker", queued)
+    child = (sys.executable, "-I", "-m", "brickpush", "background", queued)
     spawn.detach(child, {**environ, URL_VARIABLE: pushed.url}, directory)
     failure = last_failure.take(directory)
     return [*([f"last time, {failure}"] if failure else []), announcement(pushed)]
@@ -120,7 +120,3 @@ def say_error(exc: BaseException) -> None:
 
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv[1:], os.environ))

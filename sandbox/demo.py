@@ -93,7 +93,7 @@ def _numbers(sandbox: Sandbox) -> str:
 @contextlib.contextmanager
 def _service(sandbox: Sandbox) -> Iterator[str]:
     """Run `brickpush serve` against the sandbox; yield its address."""
-    command = (sys.executable, "-I", "-m", "github_app", "serve")
+    command = (sys.executable, "-I", "-m", "brickpush", "serve")
     arguments = ("--config", str(sandbox.config_path), "--port", "0")
     with (sandbox.directory / "service.log").open("wb") as log:
         process = subprocess.Popen((*command, *arguments), stdout=subprocess.PIPE, stderr=log)

@@ -17,7 +17,7 @@ from migrated import sqlite_with_tables
 
 DEADLINE = 60.0  # seconds until a wait is a failure
 MOVED_CLOCK = Path(__file__).with_name("moved_clock.py")
-AS_INSTALLED = ("-m", "github_app")
+AS_INSTALLED = ("-m", "brickpush")
 
 
 def wait_until(condition, *, seconds=DEADLINE, every=0.02, what="the condition"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ WEBHOOK_PATH = "/webhooks/github"
 
 
 def read_manifest() -> dict[str, Any]:
-    """Return the manifest: inside the package in a wheel, at the top level in a checkout."""
-    packaged = files("github_app") / NAME
-    source = packaged if packaged.is_file() else Path(__file__).parents[2] / NAME
+    """Return the manifest, which lies beside the package."""
+    source = Path(__file__).parents[2] / NAME
     manifest: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
     return manifest
 

@@ -1,11 +1,10 @@
-"""The background process of the hook: `python -I -m hooks.background.worker QUEUED_PUSH`."""
+"""The background process of the hook: `python -I -m brickpush background QUEUED_PUSH`."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,7 +95,3 @@ def keep_traceback(directory: Path) -> None:
         log.error("%s", hide(traceback.format_exc()))
         log.removeHandler(handler)
         handler.close()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:], os.environ))

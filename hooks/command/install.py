@@ -31,7 +31,7 @@ exit 0
 
 def hook_command() -> str:
     """Return the command that git runs; -I keeps it from importing a repository's own hooks/."""
-    return f"{shlex.quote(sys.executable)} -I -m hooks.promote_after_push"
+    return f"{shlex.quote(sys.executable)} -I -m brickpush promote-after-push"
 
 
 def install(git: GitSettings) -> str:

@@ -15,7 +15,7 @@ class Setup:
     def __init__(self, directory, *options):
         self.said = ""
         self.process = subprocess.Popen(
-            (sys.executable, "-I", "-m", "github_app", "setup", "--no-browser", *options),
+            (sys.executable, "-I", "-m", "brickpush", "setup", "--no-browser", *options),
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -55,7 +55,7 @@ def workspace_options(sandbox, directory):
 
 def brickpush(directory, *arguments):
     return subprocess.run(
-        (sys.executable, "-I", "-m", "github_app", *arguments),
+        (sys.executable, "-I", "-m", "brickpush", *arguments),
         cwd=directory,
         capture_output=True,
         text=True,

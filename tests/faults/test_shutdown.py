@@ -257,7 +257,7 @@ def test_a_signal_during_its_start_ends_it_at_once(shared, number):
     config = str(shared.sandbox.config_path)
     with locked_database(shared), shared.log.open("a") as errors:
         process = subprocess.Popen(
-            (sys.executable, "-I", "-m", "github_app", "serve", "--config", config, "--port", "0"),
+            (sys.executable, "-I", "-m", "brickpush", "serve", "--config", config, "--port", "0"),
             stdout=subprocess.DEVNULL,
             stderr=errors,
             env=environment(**QUICK),

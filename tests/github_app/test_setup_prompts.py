@@ -59,7 +59,7 @@ def sit_down(sandbox, here):
         def start(*options):
             where = ("--github-url", sandbox.github.url)
             trusted = ("--ca-file", str(sandbox.certificate.ca_path))
-            command = (sys.executable, "-I", "-m", "github_app", "setup", "--no-browser")
+            command = (sys.executable, "-I", "-m", "brickpush", "setup", "--no-browser")
             terminal = Terminal(*command, *where, *trusted, *options, cwd=here)
             return stack.enter_context(contextlib.closing(terminal))
 

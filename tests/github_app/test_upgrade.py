@@ -141,7 +141,7 @@ def test_the_tables_of_every_older_release_are_upgraded_and_lose_nothing(
 
 def serve(scene, url, *more):
     """Run `brickpush serve` to its end, which is soon, and return how it ended."""
-    command = (sys.executable, "-I", "-m", "github_app", "serve", "--port", "0", *more)
+    command = (sys.executable, "-I", "-m", "brickpush", "serve", "--port", "0", *more)
     return subprocess.run(
         (*command, "--config", str(scene.sandbox.config_path)),
         capture_output=True,

@@ -216,7 +216,7 @@ def test_without_a_public_url_there_is_neither_link_nor_page(tmp_path):
 def test_a_worker_that_can_not_sign_links_does_not_start(sandbox, tmp_path):
     config = tmp_path / "brickpush.toml"
     config.write_text(sandbox.config_path.read_text().replace('"webhook.secret"', '"none"'))
-    command = ("-m", "github_app", "serve", "--config", str(config), "--role", "worker")
+    command = ("-m", "brickpush", "serve", "--config", str(config), "--role", "worker")
 
     ended = subprocess.run(
         (sys.executable, "-I", *command),

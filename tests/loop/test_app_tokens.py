@@ -113,7 +113,7 @@ def test_no_delivery_is_refused_while_the_webhook_secret_is_rotated(sandbox, ser
 
     def rotate(*options):
         """Rotate while GitHub delivers one event after the other."""
-        program = (sys.executable, "-I", "-m", "github_app", "rotate", "webhook-secret")
+        program = (sys.executable, "-I", "-m", "brickpush", "rotate", "webhook-secret")
         where = ("--config", str(sandbox.config_path), "--url", service.url)
         with subprocess.Popen((*program, *where, *options), env=environment()) as process:
             while process.poll() is None:

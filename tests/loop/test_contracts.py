@@ -175,5 +175,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(tmp_path):
         names = archive.namelist()
 
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"promotion", "hooks", "github_app", "brickpush-0.1.0.dist-info"}
-    assert any(re.match(r"github_app/storage/migrations/versions/\w+\.py", name) for name in names)
+    assert tops == {"brickpush", "brickpush-0.1.0.dist-info"}
+    parts = {name.split("/")[2] for name in names if name.startswith("brickpush/_parts/")}
+    assert parts == {"promotion", "hooks", "github_app", "app-manifest.json"}
+    assert any(re.search(r"github_app/storage/migrations/versions/\w+\.py", name) for name in names)

@@ -201,7 +201,7 @@ def git_promote(sandbox, developer, *arguments):
         PYTHONPATH=str(Path.cwd()),
     )
     ran = subprocess.run(
-        (sys.executable, "-m", "hooks.promote", *arguments),
+        (Path(sys.executable).with_name("git-promote"), *arguments),
         cwd=developer.directory,
         env=environ,
         capture_output=True,

@@ -118,7 +118,7 @@ def test_a_worker_answers_probes_and_takes_no_webhooks(start):
 def test_on_sqlite_the_roles_are_not_apart(sandbox, role):
     ran = subprocess.run(
         (
-            *(sys.executable, "-m", "github_app", "serve", "--config", sandbox.config_path),
+            *(sys.executable, "-m", "brickpush", "serve", "--config", sandbox.config_path),
             *("--role", role),
         ),
         capture_output=True,

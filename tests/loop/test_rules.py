@@ -46,7 +46,7 @@ on_conflict = "discard"
 
 def brickpush(sandbox, *arguments):
     ran = subprocess.run(
-        (sys.executable, "-m", "github_app", *arguments, "--config", str(sandbox.config_path)),
+        (sys.executable, "-m", "brickpush", *arguments, "--config", str(sandbox.config_path)),
         capture_output=True,
         text=True,
         env=environment(COLUMNS="200"),

@@ -155,7 +155,7 @@ def test_without_a_webhook_secret_the_service_does_not_start(sandbox):
     sandbox.config_path.write_text(text.replace('["webhook.secret"]', "[]"))
 
     ran = subprocess.run(
-        (sys.executable, "-m", "github_app", "serve", "--config", str(sandbox.config_path)),
+        (sys.executable, "-m", "brickpush", "serve", "--config", str(sandbox.config_path)),
         capture_output=True,
         text=True,
         env=environment(),

@@ -33,7 +33,7 @@ AUTHORS = {
     "GIT_COMMITTER_NAME": "dev",
     "GIT_COMMITTER_EMAIL": "dev@octo.org",
 }
-RAW_HOOK = '#!/bin/sh\nexec "{python}" -I -m hooks.promote_after_push "$@"\n'
+RAW_HOOK = '#!/bin/sh\nexec "{python}" -I -m brickpush promote-after-push "$@"\n'
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Machine:
         return [
             pid
             for pid, (_, _, command) in processes(self.environ).items()
-            if "hooks.background.worker" in command and command[-1].startswith(state)
+            if "background" in command and command[-1].startswith(state)
         ]
 
     def settled(self) -> list[Result]:

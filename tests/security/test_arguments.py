@@ -92,12 +92,12 @@ def test_no_process_of_a_push_has_a_secret_among_its_arguments(sandbox, tmp_path
             lambda: {f.head_commit_id for w in sandbox.workspaces for f in w.folders()} == {sha},
             what="the Git folders",
         )
-        wait_until(lambda: arguments.saw(b"github_app"), what="the service")
+        wait_until(lambda: arguments.saw(b"serve"), what="the service")
         waited = developer.git("promote", "wait")
 
     every = b"\n".join(arguments.seen) + traced.read_bytes()
     assert f"at {sha[:7]}" in waited
-    assert arguments.saw(b"hooks.background.worker")
+    assert arguments.saw(b"background")
     assert b"for-each-ref" in every
     assert [secret[:12] for secret in secrets_of(sandbox) if secret.encode() in every] == []
     assert SHAPES.search(every) is None

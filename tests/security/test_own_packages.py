@@ -42,4 +42,4 @@ def test_pre_commit_is_told_to_look_at_no_package_of_the_repository():
 
     entries = re.findall(r"^\s*entry: (.*)$", told, re.MULTILINE)
 
-    assert entries == ["python -I -m hooks.promote_after_push"]
+    assert entries == ["python -I -m brickpush promote-after-push"]

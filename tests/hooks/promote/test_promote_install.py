@@ -97,7 +97,7 @@ def test_git_that_can_configure_hooks_gets_no_file(hook, program, git_promote):
     removed = git_promote("uninstall")
 
     assert installed.output == "git runs it as hook.brickpush, beside other hooks\n"
-    assert configured.endswith(" -I -m hooks.promote_after_push\n")
+    assert configured.endswith(" -I -m brickpush promote-after-push\n")
     assert event == "pre-push\n"
     assert removed.output == "removed hook.brickpush from git's configuration\n"
     assert not hook.exists()

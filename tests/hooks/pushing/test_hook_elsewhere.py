@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ NO_FOLDER_THERE = "those of your workspaces are at github.com"
 def promote(machine, *arguments):
     """Run `git promote`; return its exit code, and what it prints."""
     ran = subprocess.run(
-        (sys.executable, "-I", "-m", "hooks.promote", *arguments),
+        (Path(sys.executable).with_name("git-promote"), *arguments),
         cwd=machine.clone,
         env=machine.environ,
         capture_output=True,

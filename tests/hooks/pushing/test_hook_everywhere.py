@@ -25,7 +25,7 @@ def test_a_push_leaves_a_process_behind_that_proves_it_and_records_the_end(tmp_p
     sha = git(clone, "rev-parse", "HEAD", environ=environ)
     hook = clone / ".git" / "hooks" / "pre-push"
     python = Path(sys.executable).as_posix()
-    hook.write_text(f'#!/bin/sh\nexec "{python}" -I -m hooks.promote_after_push "$@"\n')
+    hook.write_text(f'#!/bin/sh\nexec "{python}" -I -m brickpush promote-after-push "$@"\n')
     hook.chmod(0o755)
 
     pushed = subprocess.run(

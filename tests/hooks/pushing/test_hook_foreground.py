@@ -37,7 +37,7 @@ def test_a_full_disk_stops_no_push(machine):
     machine.commit()
     # A limit of zero on the size of files fails each write just as a full disk does.
     machine.hook(
-        f'#!/bin/sh\nulimit -f 0\nexec {sys.executable} -I -m hooks.promote_after_push "$@"\n'
+        f'#!/bin/sh\nulimit -f 0\nexec {sys.executable} -I -m brickpush promote-after-push "$@"\n'
     )
 
     pushed = machine.push()
@@ -77,7 +77,7 @@ def test_a_machine_without_a_home_directory_can_push(machine):
 )
 def test_odd_calls_end_well(machine, arguments, environ):
     called = subprocess.run(
-        (sys.executable, "-I", "-m", "hooks.promote_after_push", *arguments),
+        (sys.executable, "-I", "-m", "brickpush", "promote-after-push", *arguments),
         cwd=machine.clone,
         env={**machine.environ, **environ},
         input=b"refs/heads/x " + b"1" * 40 + b" refs/heads/x " + b"0" * 40 + b"\n",
@@ -91,7 +91,7 @@ def test_odd_calls_end_well(machine, arguments, environ):
 def test_a_closed_standard_output_stops_no_push(machine):
     machine.commit()
     python = sys.executable
-    machine.hook(f'#!/bin/sh\nexec {python} -I -m hooks.promote_after_push "$@" >&-\n')
+    machine.hook(f'#!/bin/sh\nexec {python} -I -m brickpush promote-after-push "$@" >&-\n')
 
     assert machine.push().returncode == 0
     assert machine.ended()["main"].state is State.DONE
