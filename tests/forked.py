@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["github_app.__main__", "github_app.service"])
+FORKS.set_forkserver_preload(["tests.warm"])
 
 
 @dataclass(frozen=True)

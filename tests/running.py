@@ -41,6 +41,14 @@ def environment(**changes):
     return {**kept, **changes}
 
 
+def configured(settings):
+    """Return the environment in which git has *settings*."""
+    environ = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (name, value) in enumerate(settings.items()):
+        environ |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return environ
+
+
 class Service:
     """`brickpush serve` in a process of its own; *ahead*, the machine's clock is wrong.
 
@@ -148,9 +156,13 @@ class Developer:
             GIT_AUTHOR_EMAIL="ada@octo.example",
             GIT_COMMITTER_NAME="Ada",
             GIT_COMMITTER_EMAIL="ada@octo.example",
-            GIT_CONFIG_COUNT="1",
-            GIT_CONFIG_KEY_0="http.extraHeader",
-            GIT_CONFIG_VALUE_0=f"Authorization: Basic {basic}",
+            **configured(
+                {
+                    "http.extraHeader": f"Authorization: Basic {basic}",
+                    "core.fsync": "none",
+                    "maintenance.auto": "false",  # a process after every commit and push
+                }
+            ),
         )
         url = sandbox.github.repository(repository).clone_url
         subprocess.run(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -111,6 +112,16 @@ def name_of(path):
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def nodes(path):
+    return list(ast.walk(parsed(path)))
+
+
 def names_imported_by(node):
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -119,13 +130,13 @@ def names_imported_by(node):
 
 
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         yield from names_imported_by(node)
 
 
 def imported_modules(path):
     """Also tell modules that are imported by name from their package."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         yield from names_imported_by(node)
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
@@ -173,15 +184,15 @@ def test_no_package_within_a_package_is_imported_in_a_circle():
 
 def test_what_git_push_waits_for_imports_next_to_nothing():
     paths = [ROOT / "hooks" / "promote_after_push.py", *modules("hooks/foreground")]
-    launcher = ast.parse((ROOT / "brickpush" / "launch.py").read_text(encoding="utf-8"))
+    launcher = parsed(ROOT / "brickpush" / "launch.py")
     strangers = {name for node in launcher.body for name in names_imported_by(node)} - QUICK
     for path in paths:
         allowed = QUICK | (QUICK_ON_WINDOWS if "windows" in path.name else set())
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         at_once = {name for node in tree.body for name in names_imported_by(node)}
         strangers |= {
             (path.name, name)
-            for name in {name for node in ast.walk(tree) for name in names_imported_by(node)}
+            for name in {name for node in nodes(path) for name in names_imported_by(node)}
             if not name.startswith("hooks.foreground")
             and name not in allowed | (QUICK_WHERE_NEEDED if name not in at_once else set())
         }
@@ -202,7 +213,7 @@ def test_a_folder_holds_no_more_than_one_can_read(package):
     silent = {
         name_of(folder)
         for folder in folders
-        if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+        if not ast.get_docstring(parsed(folder / "__init__.py"))
     }
 
     assert (crowded, silent) == (set(), set())
@@ -224,9 +235,7 @@ def test_each_kind_of_io_has_an_address(library):
 def test_a_module_and_its_functions_hold_one_idea(path):
     text = path.read_text(encoding="utf-8")
     functions = [
-        node
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node for node in nodes(path) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
 
     too_long = [f.name for f in functions if f.end_lineno - f.lineno >= LONGEST_FUNCTION]

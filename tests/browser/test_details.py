@@ -8,6 +8,7 @@ import pytest
 from builders import a_decision, a_folder
 from details_pages import Pages, a_report, an_outcome
 from migrated import sqlite_with_tables
+from variants import slow_after
 
 from github_app.storage import database
 from promotion.discovery import UnreadablePath
@@ -30,7 +31,7 @@ def link(tmp_path):
     pages.stop()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", slow_after(1, ["light", "dark"]))
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_and_obeys_its_own_policy(page, link, scheme, width):
     page.emulate_media(color_scheme=scheme)

@@ -12,6 +12,7 @@ import requests
 from browser.setup_process import Setup
 from nobody import NOBODY
 from running import AS_INSTALLED, Developer, Service, environment, wait_until
+from variants import slow_after
 
 from sandbox import world
 from sandbox.sandbox import open_sandbox
@@ -200,7 +201,7 @@ def test_nobody_installs_in_time(start, page, tmp_path):
     assert (tmp_path / "brickpush.toml").exists()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", slow_after(1, ["light", "dark"]))
 def test_the_page_fits_a_phone_and_its_button_shows_its_focus(start, page, scheme):
     setup = start()
     page.emulate_media(color_scheme=scheme)

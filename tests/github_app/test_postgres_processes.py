@@ -47,6 +47,7 @@ def push(cluster, a_body, signed):
     return deliver
 
 
+@pytest.mark.slow
 def test_a_delivery_that_a_killed_web_process_acknowledged_is_promoted(cluster, push):
     commit, status = push("web", to=0)
     cluster.webs[0].end(signal.SIGKILL)

@@ -274,6 +274,7 @@ def old_release(tmp_path):
     return (str(program),)
 
 
+@pytest.mark.slow
 @both_backends
 def test_a_new_release_finishes_what_the_old_one_was_killed_in(scene, empty_url, old_release, say):
     environ = {"BRICKPUSH_DATABASE_URL": empty_url}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from app_world import FAST, completed, fill, post, push, push_payload, settled, wait_for_heads
 from running import running_service, wait_until
+from variants import slow_after
 
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -110,10 +111,13 @@ def test_a_folder_pointed_at_another_repository_gets_nothing_of_this_ones_push(s
 
 @pytest.mark.parametrize(
     "edited",
-    [
-        pytest.param({}, id="unpushed commits"),
-        pytest.param({world.EDITED_FILE: MINE}, id="unpushed commits, and edits in the way"),
-    ],
+    slow_after(
+        1,
+        [
+            pytest.param({}, id="unpushed commits"),
+            pytest.param({world.EDITED_FILE: MINE}, id="unpushed commits, and edits in the way"),
+        ],
+    ),
 )
 def test_a_discard_rule_deletes_nothing_for_histories_that_diverged(sandbox, dev, known, edited):
     commit = dev.commit_in_folder(SCRATCH, {"c.txt": "mine\n"}, "Local changes uncommitted")
@@ -134,12 +138,19 @@ def test_a_discard_rule_deletes_nothing_for_histories_that_diverged(sandbox, dev
 
 @pytest.mark.parametrize(
     ("status", "error_code", "message"),
-    [
-        (409, "ABORTED", "another operation on branch fix-untracked-files"),
-        (500, "INTERNAL_ERROR", "failed to inspect local changes"),
-        (403, "PERMISSION_DENIED", "No Manage on /Shared/scratch/untracked, uncommitted changes"),
-        (409, "GIT_CONFLICT", "There are merge conflicts in local changes.py"),
-    ],
+    slow_after(
+        1,
+        [
+            (409, "ABORTED", "another operation on branch fix-untracked-files"),
+            (500, "INTERNAL_ERROR", "failed to inspect local changes"),
+            (
+                403,
+                "PERMISSION_DENIED",
+                "No Manage on /Shared/scratch/untracked, uncommitted changes",
+            ),
+            (409, "GIT_CONFLICT", "There are merge conflicts in local changes.py"),
+        ],
+    ),
 )
 def test_a_discard_rule_deletes_nothing_for_words_of_other_errors(
     sandbox, dev, known, status, error_code, message

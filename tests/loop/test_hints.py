@@ -22,6 +22,7 @@ from app_world import (
     wait_for_heads,
 )
 from running import running_service, wait_until
+from variants import slow_after
 
 from sandbox import world
 from sandbox.sandbox import Options, open_sandbox
@@ -86,7 +87,7 @@ OLD_EVENTS = [
 ]
 
 
-@pytest.mark.parametrize(("event", "body", "action"), OLD_EVENTS)
+@pytest.mark.parametrize(("event", "body", "action"), slow_after(1, OLD_EVENTS))
 def test_an_event_of_long_ago_stops_no_promotion(sandbox, service, event, body, action):
     sha = failed_once(sandbox, service)
 

@@ -99,6 +99,7 @@ def ended(sandbox, sha):
     return len([run for run in runs if run.head_sha == sha and run.status == "completed"])
 
 
+@pytest.mark.slow
 def test_a_worker_answers_probes_and_takes_no_webhooks(start):
     worker, web = start("worker"), start("web")
 

@@ -20,6 +20,7 @@ from app_world import (
     wait_for_heads,
 )
 from running import running_service, wait_until
+from variants import slow_after
 
 from sandbox import world
 from sandbox.github.git import git
@@ -92,11 +93,14 @@ def test_a_rerun_of_one_branchs_check_is_that_branchs_alone(sandbox, service, bo
 
 @pytest.mark.parametrize(
     ("event", "check"),
-    [
-        pytest.param("check_suite", {}, id="all checks of the commit"),
-        pytest.param("check_run", {}, id="a check of an older release"),
-        pytest.param("check_run", {"external_id": "refs/heads/.. dev"}, id="an odd one"),
-    ],
+    slow_after(
+        1,
+        [
+            pytest.param("check_suite", {}, id="all checks of the commit"),
+            pytest.param("check_run", {}, id="a check of an older release"),
+            pytest.param("check_run", {"external_id": "refs/heads/.. dev"}, id="an odd one"),
+        ],
+    ),
 )
 def test_a_rerun_of_all_gives_each_branch_a_promotion_of_its_own(
     sandbox, service, both, event, check

@@ -22,6 +22,7 @@ from app_world import (
     wait_for_heads,
 )
 from running import running_service, wait_until
+from variants import slow_after
 
 from sandbox.sandbox import Options, open_sandbox
 
@@ -91,7 +92,7 @@ def updates(sandbox):
     return sum(each.method == "PATCH" and "/repos/" in each.path for each in seen)
 
 
-@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("private", slow_after(1, [False, True]))
 def test_a_former_name_in_a_strangers_hands_brings_nothing_of_theirs(
     sandbox, service, bobs, private
 ):

@@ -161,6 +161,8 @@ def an_environ(root: Path, workspace: Workspace) -> dict[str, str]:
     """Return the environment of a developer who has an identity for one workspace."""
     home = root / "home"
     home.mkdir()
+    # No process after every commit and push, and no wait for the disk.
+    (home / ".gitconfig").write_text("[maintenance]\nauto = false\n[core]\nfsync = none\n")
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return {

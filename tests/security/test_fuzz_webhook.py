@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from migrated import sqlite_with_tables
 from postgres import postgres, postgres_url  # noqa: F401 - fixtures
 from security.webhook_service import PATH, ListIntake, a_payload, an_app, headers_of, signature
+from variants import slow_after
 
 from github_app.runtime.metrics import Metrics
 from github_app.webhooks.inbox import Intake
@@ -174,12 +175,15 @@ def test_whatever_is_signed_is_taken_or_refused_with_4xx(post, body, event, cont
 
 @pytest.mark.parametrize(
     ("event", "action"),
-    [
-        ("push", None),
-        ("check_run", "rerequested"),
-        ("repository", "renamed"),
-        ("installation", "created"),
-    ],
+    slow_after(
+        1,
+        [
+            ("push", None),
+            ("check_run", "rerequested"),
+            ("repository", "renamed"),
+            ("installation", "created"),
+        ],
+    ),
 )
 def test_whatever_is_taken_can_be_kept(keep, event, action):
     refused = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from nobody import NOBODY
+from variants import slow_after
 
 
 @pytest.fixture(autouse=True)
@@ -122,11 +123,14 @@ def test_a_full_ref_is_a_branch_as_well(repository, git_promote):
 
 @pytest.mark.parametrize(
     ("branch", "next_step"),
-    [
-        ("heads/main", "check the branch's name; did you mean 'main'?"),
-        ("origin/main", "check the branch's name; did you mean 'main'?"),
-        ("nonexistent", "check the branch's name"),
-    ],
+    slow_after(
+        1,
+        [
+            ("heads/main", "check the branch's name; did you mean 'main'?"),
+            ("origin/main", "check the branch's name; did you mean 'main'?"),
+            ("nonexistent", "check the branch's name"),
+        ],
+    ),
 )
 @pytest.mark.parametrize("option", [(), ("--dry-run",)], ids=["promote", "dry run"])
 def test_a_branch_that_nobody_knows_is_no_success(
@@ -240,7 +244,7 @@ BLIND = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body"), BLIND)
+@pytest.mark.parametrize(("status", "body"), slow_after(2, BLIND))
 def test_a_workspace_in_which_nothing_can_be_read_is_a_failure(
     repository, git_promote, tmp_path, monkeypatch, status, body
 ):

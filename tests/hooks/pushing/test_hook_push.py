@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from variants import slow_after
 
 from hooks.results.model import State
 
@@ -83,7 +84,7 @@ NO_TRACKING = [
 ]
 
 
-@pytest.mark.parametrize("refspec", NO_TRACKING)
+@pytest.mark.parametrize("refspec", slow_after(2, NO_TRACKING))
 @pytest.mark.parametrize("rejected", [True, False], ids=["rejected", "accepted"])
 def test_where_no_ref_tracks_the_remote_it_is_asked(machine, refspec, rejected):
     folder = machine.workspace.add("main")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.config import Config
-from databricks.sdk.environments import (
-    ARM_DATABRICKS_RESOURCE_ID,
-    AzureEnvironment,
-    Cloud,
-    DatabricksEnvironment,
-)
-from databricks.sdk.errors import NotFound, PermissionDenied
-from databricks.sdk.service.workspace import ObjectType
+
+
+@pytest.fixture(scope="module")
+def sdk():
+    """Imported where it is used only: it takes seconds."""
+    names = ("sdk", "sdk.config", "sdk.environments", "sdk.errors", "sdk.service.workspace")
+    sdk, *_ = [importlib.import_module(f"databricks.{name}") for name in names]
+    return sdk
 
 
 @pytest.fixture
-def client(workspace, api, tmp_path, monkeypatch):
+def client(sdk, workspace, api, tmp_path, monkeypatch):
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none.cfg"))
-    return WorkspaceClient(host=workspace.url, token=api.token)
+    return sdk.WorkspaceClient(host=workspace.url, token=api.token)
 
 
 def test_git_folders_are_listed_across_pages(workspace, client, remote):
@@ -31,7 +31,7 @@ def test_git_folders_are_listed_across_pages(workspace, client, remote):
     assert list(client.repos.list()) == []
 
 
-def test_a_git_folder_is_made_updated_and_deleted(workspace, client, remote):
+def test_a_git_folder_is_made_updated_and_deleted(sdk, workspace, client, remote):
     credential = client.git_credentials.create(
         "gitHub", git_username="ada", personal_access_token=remote.token
     )
@@ -45,7 +45,7 @@ def test_a_git_folder_is_made_updated_and_deleted(workspace, client, remote):
 
     assert (made.head_commit_id, seen.head_commit_id) == (remote.new, newest)
     assert seen.git_cli_enabled is False
-    with pytest.raises(NotFound):
+    with pytest.raises(sdk.errors.NotFound):
         client.repos.get(made.id)
     assert credential.credential_id
 
@@ -62,19 +62,25 @@ def test_git_credentials_are_kept(client):
     assert list(client.git_credentials.list()) == []
 
 
-def test_the_workspace_is_walked(workspace, client, remote):
+def test_the_workspace_is_walked(sdk, workspace, client, remote):
     folder_id = workspace.add_git_folder("/Shared/etl", remote.url, source=remote.path)
 
     (found,) = client.workspace.list("/Shared")
 
-    assert (found.object_type, found.object_id) == (ObjectType.REPO, folder_id)
-    assert client.workspace.get_status("/Shared").object_type is ObjectType.DIRECTORY
+    assert (found.object_type, found.object_id) == (
+        sdk.service.workspace.ObjectType.REPO,
+        folder_id,
+    )
+    assert (
+        client.workspace.get_status("/Shared").object_type
+        is sdk.service.workspace.ObjectType.DIRECTORY
+    )
 
 
-def test_a_missing_credential_is_a_permission_that_is_denied(workspace, client, remote):
+def test_a_missing_credential_is_a_permission_that_is_denied(sdk, workspace, client, remote):
     folder_id = workspace.add_git_folder("/Shared/etl", remote.url, source=remote.path)
 
-    with pytest.raises(PermissionDenied, match="Missing Git provider credentials"):
+    with pytest.raises(sdk.errors.PermissionDenied, match="Missing Git provider credentials"):
         client.repos.update(folder_id, branch="main")
 
 
@@ -83,7 +89,7 @@ def test_the_caller_is_known(client):
 
 
 def test_a_service_principal_signs_in_with_its_client_secret(
-    workspace, entra, remote, tmp_path, monkeypatch
+    sdk, workspace, entra, remote, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none.cfg"))
     known = entra.add_principal(entra.add_tenant())
@@ -91,16 +97,16 @@ def test_a_service_principal_signs_in_with_its_client_secret(
     workspace.grant(known.client_id, "/Shared")
     workspace.add_git_folder("/Shared/etl", remote.url, source=remote.path)
     audience = "https://management.core.windows.net/"
-    azure = AzureEnvironment("here", audience, audience, f"{entra.url}/")
-    client = WorkspaceClient(
-        config=Config(
+    azure = sdk.environments.AzureEnvironment("here", audience, audience, f"{entra.url}/")
+    client = sdk.WorkspaceClient(
+        config=sdk.config.Config(
             host=workspace.url,
             azure_tenant_id=known.tenant_id,
             azure_client_id=known.client_id,
             azure_client_secret=known.client_secret,
             auth_type="azure-client-secret",
-            databricks_environment=DatabricksEnvironment(
-                Cloud.AZURE, "", ARM_DATABRICKS_RESOURCE_ID, azure
+            databricks_environment=sdk.environments.DatabricksEnvironment(
+                sdk.environments.Cloud.AZURE, "", sdk.environments.ARM_DATABRICKS_RESOURCE_ID, azure
             ),
         )
     )
