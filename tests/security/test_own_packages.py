@@ -23,7 +23,7 @@ def machine(tmp_path):
 
 def test_a_push_runs_no_package_of_the_repository(machine):
     seen = machine.root / "seen"
-    for name in ("hooks", "promotion"):
+    for name in ("brickpush", "hooks", "promotion"):
         package = machine.clone / name / "__init__.py"
         package.parent.mkdir()
         package.write_text(f"open({str(seen)!r}, 'a').write({name!r})\n")
