@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from sandbox.certificates import Certificate
 
 BACKLOG = 2048
+TURNS_TO_END = 100  # of the loop; three are enough, unless a task does not end when cancelled
 
 
 class QuietServer(uvicorn.Server):
@@ -34,6 +35,13 @@ class QuietServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         if not self.should_exit:
             await self._leaving.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # asyncio never closes a connection that it is accepting while the listener is closed.
+        for listening in sockets or ():
+            asyncio.get_running_loop().remove_reader(listening)
+        await asyncio.sleep(0)
+        await super().shutdown(sockets)
 
     def leave(self) -> None:
         """End soon; may be called from any thread."""
@@ -83,11 +91,21 @@ class Listener:
         for connection in list(server.server_state.connections):  # of clients that stay
             if connection.transport is not None:
                 connection.transport.abort()
-        # Only the loop knows the connections in the middle of a TLS handshake.
-        for transport in list(getattr(asyncio.get_running_loop(), "_transports", {}).values()):
-            transport.abort()
-        for _ in range(2):  # lets the transports report that they are lost
-            await asyncio.sleep(0)
+        # Only the loop knows the connections in the middle of a TLS handshake, and another one may
+        # have been accepted just before the listener was closed.
+        transports = getattr(asyncio.get_running_loop(), "_transports", {})
+        for turn in range(TURNS_TO_END):
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            if not transports and not others:
+                break
+            for transport in list(transports.values()):
+                transport.abort()
+            if (
+                turn == TURNS_TO_END // 2
+            ):  # not before: what was just accepted would never be closed
+                for task in others:
+                    task.cancel()
+            await asyncio.sleep(0)  # lets the transports report that they are lost
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
