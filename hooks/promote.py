@@ -45,7 +45,15 @@ Shell completion: eval "$(_GIT_PROMOTE_COMPLETE=bash_source git-promote)", or zs
 """
 
 
+class InOrder(click.Group):
+    """Lists its commands as they are added: in the order in which one needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
 @click.group(
+    cls=InOrder,
     invoke_without_command=True,
     help=HELP,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -81,7 +89,7 @@ def cli(
     return int(promote(request, os.environ))
 
 
-for command in (status, wait, log, login, doctor, install, uninstall):
+for command in (install, login, doctor, status, wait, log, uninstall):
     cli.add_command(command)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from github_app.config.settings import Settings, load_settings
 from github_app.doctor.finding import github_words
 from github_app.github.access import InstallationAccess
@@ -16,7 +18,7 @@ from github_app.github.installation import Included
 from github_app.wiring import open_app, open_workspace
 from github_app.worker.credential_locks import Slots
 from promotion.clock import SystemClock
-from promotion.credential_lock import SlotError
+from promotion.credential_lock import Patience, SlotError
 from promotion.errors import (
     ApiError,
     ConfigError,
@@ -41,6 +43,16 @@ def config_of(config: Path | None) -> Path | None:
 def settings_of(config: Path | None) -> Settings:
     """Read the settings from *config*, by default from brickpush.toml if it exists."""
     return load_settings(config_of(config), os.environ)
+
+
+def patience_of(wait: float) -> Patience:
+    """Return how long a command waits for a Git credential; it prints the wait on stderr."""
+
+    def report(holder: str) -> None:
+        words = f"the service promotes with the token of {holder}: waiting, at most {wait:g} s"
+        click.echo(f"brickpush: {words}", err=True)
+
+    return Patience(wait, report if wait else lambda _holder: None)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from github_app.cli.context import settings_of
-from github_app.cli.folders import config_option, patience_of, wait_option
+from github_app.cli.context import patience_of, settings_of
 from github_app.config.secrets import key_paths, webhook_secrets
 from github_app.config.settings import Settings
 from github_app.doctor.deliveries import examine_deliveries
 from github_app.doctor.finding import Finding, Part, State, holds
 from github_app.doctor.github import KEY, PART, check_file, examine_github
-from github_app.doctor.output import Lines, as_json
+from github_app.doctor.output import Lines, in_json
 from github_app.doctor.ping import Echo, ping, webhook_endpoint
 from github_app.doctor.workspace import Examination
 from github_app.github.app import GitHubApp, host_of, server_time
@@ -32,37 +31,21 @@ from promotion.safe_text import redact
 from promotion.workspace import Workspace
 
 
-@click.command()
-@config_option
-@click.option("--url", help="The service's URL, if its public one can't be reached from here.")
-@click.option("--pull", metavar="PATH", help="Also test a pull of this Git folder.")
-@wait_option
-@click.option("--json", "machine", is_flag=True, help="Print one JSON document.")
-@click.pass_context
 def doctor(
-    context: click.Context,
-    config: Path | None,
-    url: str | None,
-    pull: str | None,
-    wait: float,
-    machine: bool,
-) -> None:
-    """Test each link from GitHub to the Git folders by a real call, and print the fixes.
-
-    It stores the App's token as the principal's Git credential as a promotion does, never during
-    one. It moves no Git folder except the one given with --pull.
-    """
+    config: Path | None, *, url: str | None, pull: str | None, wait: float, as_json: bool
+) -> int:
+    """Examine every link and show each finding at once, or all as JSON; return the exit code."""
     settings = settings_of(config)
     lines, findings = Lines(Console(soft_wrap=False)), []
     for finding in examine(settings, url=url, pull=pull, patience=patience_of(wait)):
         findings.append(finding)
-        if not machine:
+        if not as_json:
             lines.show(finding)
-    if machine:
-        click.echo(as_json(findings))
+    if as_json:
+        click.echo(in_json(findings))
     else:
         lines.end(findings)
-    context.exit(0 if holds(findings) else 1)
+    return 0 if holds(findings) else 1
 
 
 def examine(

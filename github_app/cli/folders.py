@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from github_app.cli.context import CommandContext, databricks_errors, github_errors, settings_of
+from github_app.cli.context import (
+    CommandContext,
+    databricks_errors,
+    github_errors,
+    patience_of,
+    settings_of,
+)
 from github_app.cli.new_folder import NewFolder
 from github_app.cli.plan import Planned, names_of, planned, read
 from github_app.github.access import InstallationAccess
@@ -23,44 +30,9 @@ from promotion.rules import deciding_rule
 from promotion.safe_text import printable
 from promotion.workspace import Workspace
 
-config_option = click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The service's settings. [default: brickpush.toml, if it exists]",
-)
-wait_option = click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    help="Seconds to wait while the service promotes with another installation's token.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
-
-def patience_of(wait: float) -> Patience:
-    """Return how long a command waits for a Git credential; it prints the wait on stderr."""
-
-    def report(holder: str) -> None:
-        words = f"the service promotes with the token of {holder}: waiting, at most {wait:g} s"
-        click.echo(f"brickpush: {words}", err=True)
-
-    return Patience(wait, report if wait else lambda _holder: None)
-
-
-@click.command("plan")
-@config_option
-@click.option("--repository", required=True, metavar="OWNER/NAME", help="The repository.")
-@click.option("--branch", required=True, help="The branch.")
-@json_option
-@click.pass_context
-def plan_command(
-    context: click.Context, config: Path | None, repository: str, branch: str, as_json: bool
-) -> None:
-    """Show what a push to a branch would move, and why not the rest. Changes nothing.
-
-    The exit code is 1 if a workspace could not be read.
-    """
+def plan(config: Path | None, *, repository: str, branch: str, as_json: bool) -> int:
+    """Show what a push would move; return 1 if a workspace could not be read, else 0."""
     command = CommandContext.from_settings(settings_of(config))
     found = command.find(command.key(repository))
     access, name = command.access(found), found.repository.full_name
@@ -77,7 +49,7 @@ def plan_command(
     push = Push(name, f"{HEADS}{branch}", ZERO_SHA, head)
     plans = [planned(workspace, each, push, known) for workspace, each in seen]
     _show([row for each in plans for row in _rows(each)], as_json)
-    context.exit(1 if any(each.problem for each in plans) else 0)
+    return 1 if any(each.problem for each in plans) else 0
 
 
 def _rows(planned: Planned) -> list[dict[str, str]]:
@@ -101,23 +73,8 @@ def _word(decision: Decision) -> str:
     return "blocked" if decision.blocked else "unchanged"
 
 
-@click.group()
-def folders() -> None:
-    """The Git folders of the workspaces."""
-
-
-@folders.command("list")
-@config_option
-@click.option("--workspace", help="Only this workspace.")
-@json_option
-@click.pass_context
-def list_folders(
-    context: click.Context, config: Path | None, workspace: str | None, as_json: bool
-) -> None:
-    """List the Git folders and what each follows.
-
-    The exit code is 1 if a workspace could not be read.
-    """
+def list_folders(config: Path | None, *, workspace: str | None, as_json: bool) -> int:
+    """List the Git folders; return 1 if a workspace could not be read, else 0."""
     command = CommandContext.from_settings(settings_of(config), workspace)
     rows, readable = [], True
     for each in command.workspaces:
@@ -129,7 +86,7 @@ def list_folders(
         rows += [_listed(each, folder) for folder in seen.folders]
         rows += [_not_listed(each, s.path, f"not readable: {s.reason}") for s in seen.unreadable]
     _show(rows, as_json)
-    context.exit(0 if readable else 1)
+    return 0 if readable else 1
 
 
 def _listed(workspace: Workspace, folder: GitFolder) -> dict[str, str]:
@@ -156,48 +113,39 @@ def _follows(workspace: Workspace, folder: GitFolder) -> str:
     return folder.branch or "nothing: it is on a tag or a commit"
 
 
-@folders.command("add")
-@config_option
-@click.option("--workspace", required=True, help="The workspace to create it in.")
-@click.option("--repository", required=True, metavar="OWNER/NAME", help="The repository to clone.")
-@click.option("--branch", required=True, help="The branch to follow.")
-@click.option(
-    "--sparse", multiple=True, metavar="PATTERN", help="Check out only matching paths. Repeatable."
-)
-@click.option("--provider", help="gitHub or gitHubEnterprise. [default: by the GitHub URL]")
-@wait_option
-@click.argument("path")
-def add_folder(
-    config: Path | None,
-    workspace: str,
-    repository: str,
-    branch: str,
-    sparse: Sequence[str],
-    provider: str | None,
-    wait: float,
-    path: str,
-) -> None:
-    """Create a Git folder at PATH for a repository and branch, and its parent directories.
+@dataclass(frozen=True)
+class WantedFolder:
+    """The Git folder that `brickpush folders add` is asked for."""
 
-    A Git folder that an earlier, interrupted try left at PATH is completed.
-    """
-    if not path.startswith("/"):
-        raise ConfigError(f"{path!r} is not a workspace path: give it like /Repos/team/etl")
+    path: str
+    workspace: str
+    repository: str
+    branch: str
+    sparse: Sequence[str]
+    provider: str | None
+
+
+def add_folder(config: Path | None, wanted: WantedFolder, *, wait: float) -> None:
+    """Create the Git folder, or complete one that an earlier try left."""
+    if not wanted.path.startswith("/"):
+        raise ConfigError(f"{wanted.path!r} is not a workspace path: give it like /Repos/team/etl")
     settings = settings_of(config)
     with command_slots(settings) as slots:
-        command = CommandContext.from_settings(settings, workspace, slots)
+        command = CommandContext.from_settings(settings, wanted.workspace, slots)
         [target] = command.workspaces
-        key = command.key(repository)
+        key = command.key(wanted.repository)
         found = command.find(key)
         access, name = command.access(found), found.repository.full_name
         with github_errors():
-            head = access.branch_head(branch)
+            head = access.branch_head(wanted.branch)
         if head is None:
-            raise ConfigError(f"{name} has no branch {branch!r} on GitHub: push it first")
-        provider = provider or ("gitHub" if key.host == "github.com" else "gitHubEnterprise")
-        new = NewFolder(path.rstrip("/"), command.url(name), provider, branch, sparse)
-        sets_credential = settings.workspaces[workspace].git_credential == "app"
-        with databricks_errors(workspace):
+            raise ConfigError(f"{name} has no branch {wanted.branch!r} on GitHub: push it first")
+        provider = wanted.provider or ("gitHub" if key.host == "github.com" else "gitHubEnterprise")
+        new = NewFolder(
+            wanted.path.rstrip("/"), command.url(name), provider, wanted.branch, wanted.sparse
+        )
+        sets_credential = settings.workspaces[wanted.workspace].git_credential == "app"
+        with databricks_errors(wanted.workspace):
             tokens = access if sets_credential else None
             now = _make(target, new, tokens, name.casefold(), patience_of(wait))
     click.echo(f"{now.path} follows {now.branch} of {name}, at {now.head_commit_id}")
@@ -226,13 +174,8 @@ def _make(
         return new.make(databricks)
 
 
-@folders.command("remove")
-@config_option
-@click.option("--workspace", required=True, help="Its workspace.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.argument("path")
-def remove_folder(config: Path | None, workspace: str, yes: bool, path: str) -> None:
-    """Remove the Git folder at PATH, including everything in it that was not pushed."""
+def remove_folder(config: Path | None, *, workspace: str, path: str, yes: bool) -> None:
+    """Remove the Git folder, after a question unless *yes*."""
     [target] = CommandContext.from_settings(settings_of(config), workspace).workspaces
     seen = read(target)
     if isinstance(seen, str):

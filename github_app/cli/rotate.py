@@ -25,36 +25,14 @@ BY_HAND = (
 )
 
 
-@click.group()
-def rotate() -> None:
-    """Replace a secret while the service runs."""
-
-
-@rotate.command("webhook-secret")
-@click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=Path("brickpush.toml"),
-    show_default=True,
-    help="The service's settings.",
-)
-@click.option("--url", help="The service's URL. [default: the webhook URL]")
-@click.option(
-    "--no-check", is_flag=True, help="Don't test whether the service accepts the new secret."
-)
-@click.option("--finish", is_flag=True, help="Remove the old secret, some minutes later.")
-def webhook_secret(config: Path, url: str | None, no_check: bool, finish: bool) -> None:
-    """Change the webhook secret without refusing any delivery.
-
-    The service first accepts the new secret besides the old one, then GitHub signs with it. Run
-    the command again with --finish once deliveries arrive. If it stops, run it again.
-    """
+def rotate_webhook_secret(config: Path, *, url: str | None, check: bool, finish: bool) -> None:
+    """Begin the rotation, or with *finish* remove the old secret."""
     settings = load_settings(config, os.environ)
     refuse_environment(settings, config)
     ca_path = str(settings.ca_path) if settings.ca_path else None
     with open_session(ca_path) as session, github_errors():
         app = open_app(settings, session)
-        endpoint = None if no_check else _endpoint(app, url, needed=not finish)
+        endpoint = _endpoint(app, url, needed=not finish) if check else None
 
         def ping_service(secret: str) -> Echo:
             return ping(endpoint or "", secret, ca_path=ca_path)

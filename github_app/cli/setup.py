@@ -9,7 +9,6 @@ import webbrowser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -22,64 +21,49 @@ from github_app.setup.wizard import SetupRequest, Terminal, Wizard
 from promotion.entra import PUBLIC_CLOUD
 from promotion.errors import ConfigError
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+@dataclass(frozen=True)
+class Given:
+    """The options."""
+
+    config: Path
+    webhook_url: str | None
+    organization: str | None
+    github_url: str | None
+    name: str | None
+    importing: bool
+    app_id: int | None
+    private_key: Path | None
+    webhook_secret_file: Path | None
+    workspace_name: str
+    workspace_host: str
+    tenant_id: str
+    client_id: str
+    client_secret_file: Path | None
+    authority_host: str | None
+    ca_file: Path | None
+    browser: bool
+    port: int
+    wait_minutes: float
+
+    @property
+    def github_origin(self) -> str:
+        return inputs.origin(self.github_url or GITHUB, "--github-url")
+
+    @property
+    def workspace(self) -> GivenWorkspace:
+        return GivenWorkspace(
+            name=self.workspace_name,
+            host=self.workspace_host,
+            tenant_id=self.tenant_id,
+            client_id=self.client_id,
+            client_secret_file=self.client_secret_file,
+            authority_host=self.authority_host or PUBLIC_CLOUD,
+        )
 
 
-@click.command()
-@click.option(
-    "--config",
-    type=FILE,
-    default=Path("brickpush.toml"),
-    show_default=True,
-    help="The file to write.",
-)
-@click.option("--webhook-url", help="Where GitHub reaches this service: https://HOST")
-@click.option("--organization", help="The organization that owns the App. [default: your account]")
-@click.option(
-    "--github-url", default=GITHUB, show_default=True, help="Or the URL of GHES or GHE.com."
-)
-@click.option(
-    "--name", help="The App's name, unique on GitHub; it can be changed on GitHub's page."
-)
-@click.option(
-    "--import", "importing", is_flag=True, help="Import an App that is registered already."
-)
-@click.option("--app-id", type=int, help="With --import: the App's id.")
-@click.option("--private-key", type=EXISTING_FILE, help="With --import: its key, as downloaded.")
-@click.option(
-    "--webhook-secret-file",
-    type=EXISTING_FILE,
-    help="With --import: a file with the webhook secret. Without it, a new one is set at GitHub.",
-)
-@click.option(
-    "--workspace", "workspace_name", default="dev", show_default=True, help="The workspace's name."
-)
-@click.option("--workspace-host", default="", help="The first workspace: https://adb-….net")
-@click.option("--tenant-id", default="", help="Its Entra tenant.")
-@click.option("--client-id", default="", help="The service principal's application id.")
-@click.option("--client-secret-file", type=EXISTING_FILE, help="A file with its client secret.")
-@click.option("--authority-host", default=PUBLIC_CLOUD, help="Another cloud's sign-in URL.")
-@click.option(
-    "--ca-file",
-    type=EXISTING_FILE,
-    help="Certificate authorities to trust instead of the default ones.",
-)
-@click.option("--browser/--no-browser", default=True, help="Whether to open the page.")
-@click.option("--port", default=0, help="The page's port on loopback. [default: a free one]")
-@click.option(
-    "--wait-minutes",
-    type=click.FloatRange(0, 60),  # GitHub forgets an unfinished registration after an hour
-    default=30.0,
-    show_default=True,
-    help="How long to wait for each step in the browser.",
-)
-def setup(**options: Any) -> None:
-    """Register the GitHub App in the browser, and write brickpush.toml and its secrets.
-
-    No file is overwritten, and no secret is shown or has to be copied.
-    """
-    given = Given(**options)
+def setup(given: Given) -> None:
+    """Register an App, or import one; whoever stops it is told what is written."""
     questions = Questions(interactive=sys.stdin.isatty())
     try:
         if given.importing:
@@ -91,46 +75,6 @@ def setup(**options: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo(f"\n{stopped(SetupFiles(given.config))}", err=True)
         raise click.Abort from None
-
-
-@dataclass(frozen=True)
-class Given:
-    """The options."""
-
-    config: Path
-    webhook_url: str | None
-    organization: str | None
-    github_url: str
-    name: str | None
-    importing: bool
-    app_id: int | None
-    private_key: Path | None
-    webhook_secret_file: Path | None
-    workspace_name: str
-    workspace_host: str
-    tenant_id: str
-    client_id: str
-    client_secret_file: Path | None
-    authority_host: str
-    ca_file: Path | None
-    browser: bool
-    port: int
-    wait_minutes: float
-
-    @property
-    def github_origin(self) -> str:
-        return inputs.origin(self.github_url, "--github-url")
-
-    @property
-    def workspace(self) -> GivenWorkspace:
-        return GivenWorkspace(
-            name=self.workspace_name,
-            host=self.workspace_host,
-            tenant_id=self.tenant_id,
-            client_id=self.client_id,
-            client_secret_file=self.client_secret_file,
-            authority_host=self.authority_host,
-        )
 
 
 def _register(given: Given, questions: Questions, environ: Mapping[str, str]) -> None:

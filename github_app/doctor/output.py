@@ -84,7 +84,7 @@ def closing(findings: Sequence[Finding]) -> str:
     return f"doctor: {', '.join(words)}"
 
 
-def as_json(findings: Sequence[Finding]) -> str:
+def in_json(findings: Sequence[Finding]) -> str:
     """Return the findings as JSON. Pure."""
     links = [
         {
