@@ -77,6 +77,7 @@ def cli(
     if context.invoked_subcommand is not None:
         return None
     from hooks.command.promote import Request, promote
+    from hooks.pushed.branch_name import branch_name
 
     given = {"--url": url, "--branch": branch, "--workspace": workspace}
     empty = [name for name, value in given.items() if value is not None and not value.strip()]
@@ -84,8 +85,13 @@ def cli(
         raise click.UsageError(f"{', '.join(empty)} must not be empty")
     if url and not branch:
         raise click.UsageError("--url needs --branch")
-    names = [(value or "").strip() for value in (url, branch, workspace)]
-    request = Request(names[0], names[1], names[2], dry_run, as_json)
+    request = Request(
+        url=(url or "").strip(),
+        branch=branch_name(branch) if branch else "",
+        workspace=(workspace or "").strip(),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
     return int(promote(request, os.environ))
 
 

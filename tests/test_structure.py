@@ -48,7 +48,7 @@ FLOORS = {
         "background": {"foreground", "pushed", "results", "system", "workspaces"},
         "output": {"results", "system", "workspaces"},
         "command": {"output", "pushed", "results", "system", "workspaces"},
-        "promote": {"command", "system"},
+        "promote": {"command", "pushed", "system"},
     },
     "sandbox/github": {
         "errors": set(),

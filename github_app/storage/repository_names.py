@@ -8,6 +8,7 @@ promoted by a former name, GitHub is asked which repository the name leads to.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -27,6 +28,18 @@ def remember(tx: sa.Connection, repository_id: int, key: RepositoryKey) -> None:
     tx.execute(_REMEMBER, {**values, "repository_id": repository_id})
 
 
+def note(
+    tx: sa.Connection,
+    repository_id: int,
+    today: RepositoryKey,
+    elsewhere: Mapping[RepositoryKey, int | None],
+) -> None:
+    """Record a repository's name of today, and to whom names that were its own lead now."""
+    remember(tx, repository_id, today)
+    for key, other in elsewhere.items():
+        give(tx, key, other)
+
+
 def forget(tx: sa.Connection, repository_id: int) -> None:
     """Remove the names of a repository that was deleted."""
     tx.execute(repository_names.delete().where(repository_names.c.repository_id == repository_id))
@@ -37,6 +50,13 @@ def holder(reader: sa.Connection, key: RepositoryKey) -> int | None:
     table = repository_names.c
     one = (table.host == key.host, table.full_name == key.full_name)
     return reader.execute(sa.select(table.repository_id).where(*one)).scalar()
+
+
+def seen_as(
+    reader: sa.Connection, repository_id: int, today: RepositoryKey
+) -> tuple[list[RepositoryKey], int | None]:
+    """Return a repository's names, newest first, and whose name *today* was last seen to be."""
+    return known_as(reader, repository_id), holder(reader, today)
 
 
 def give(tx: sa.Connection, key: RepositoryKey, repository_id: int | None) -> None:

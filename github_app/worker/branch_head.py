@@ -1,4 +1,4 @@
-"""Take a push to where GitHub says that its branch is: that is the newest, whatever was told.
+"""Take a push to where GitHub says that its branch or tag is: that is the newest.
 
 Deliveries come late, twice, in any order or not at all, and Databricks pulls the branch's head
 whatever was pushed.
@@ -6,6 +6,7 @@ whatever was pushed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,8 +29,18 @@ class PushedRepository(Protocol):
 
     def branch_head(self, branch: str) -> str | None: ...
     def compare(self, head: str, commit: str) -> Ancestry: ...
+    def tags(self) -> Mapping[str, str]: ...
     def require_itself(self) -> None:
         """Raise PromotionError where its name shows nothing, or another repository."""
+
+
+def on_github(pushed: BranchPush, repository: PushedRepository, clock: Clock) -> BranchPush:
+    """Return the push as one of where its branch or tag is on GitHub."""
+    push = pushed.push
+    if push.tag is None:
+        return at_head(pushed, repository, clock)
+    # An annotated tag is an object of its own; its commit is what counts.
+    return replace(pushed, push=replace(push, after=repository.tags().get(push.tag, push.after)))
 
 
 def at_head(pushed: BranchPush, repository: PushedRepository, clock: Clock) -> BranchPush:

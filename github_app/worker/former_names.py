@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from github_app.github.installation import Included, Repository
 from github_app.github.payload import is_full_name
 from github_app.github.tokens import TokenRequest
 from github_app.storage import repository_names
+from github_app.storage.branches import BranchPush
 from promotion.errors import ApiError, PromotionError
 from promotion.model import GitFolder
 from promotion.repository_url import RepositoryKey, repository_key
@@ -39,34 +40,53 @@ class Leads(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Which of a repository's names are still its own, as GitHub says now."""
+class Names(Leads, Protocol):
+    """The calls to GitHub about one repository's names."""
 
-    ours: tuple[RepositoryKey, ...]  # today's first; of the others only those that are in use
-    elsewhere: Mapping[RepositoryKey, int | None] = field(default_factory=dict)  # to whom
+    @property
+    def repository(self) -> str:
+        """Today's full name."""
+        ...
+
+    def require_itself(self) -> None:
+        """Raise GoneError where today's name shows nothing, or another repository."""
+        ...
 
 
-def ask(
-    access: Leads, repository_id: int, known: Sequence[RepositoryKey], folders: Iterable[GitFolder]
-) -> Answers:
-    """Ask GitHub where a repository's former names lead that a Git folder has in its URL.
+def in_use(
+    pushed: BranchPush,
+    access: Names,
+    folders: Iterable[GitFolder],
+    transaction: Callable[[], AbstractContextManager[sa.Connection]],
+) -> Sequence[RepositoryKey]:
+    """Return the names under which *folders* may hold a push's repository, today's first.
 
-    *known* are all its names, today's first, which is not asked for. Raises PromotionError where
+    Former names are those that were seen, and that GitHub leads from to the repository now; who
+    has the others is noted. Raises GoneError where today's was seen of another repository, and
+    GitHub says so too (a late push or a Re-run may tell an old name), and PromotionError where
     GitHub can't be asked.
     """
-    today, *former = known
-    in_use = {repository_key(folder.url) for folder in folders}
-    ours, elsewhere = [today], {}
-    for key in dict.fromkeys(former):
-        if key == today or key not in in_use or key.host != today.host:
-            continue
-        found = access.leads_to(key.full_name)
-        if found == repository_id:
-            ours.append(key)
-        else:
-            elsewhere[key] = found
-    return Answers(tuple(ours), elsewhere)
+    told, number = repository_key(pushed.repository_url), pushed.repository_id
+    if told is None:
+        raise PromotionError(f"{pushed.repository_url} names no repository")
+    today = repository_key(f"https://{told.host}/{access.repository}") or told
+    urls = {repository_key(folder.url) for folder in folders}
+    with transaction() as tx:
+        known, holder = repository_names.seen_as(tx, number, today)
+    if holder not in (None, number):
+        access.require_itself()
+    former = [key for key in dict.fromkeys((told, *known)) if key != today]
+    leads = {
+        key: access.leads_to(key.full_name)
+        for key in former
+        if key in urls and key.host == today.host
+    }
+    elsewhere = {key: found for key, found in leads.items() if found != number}
+    for key, found in elsewhere.items():
+        log.warning("name.leads_elsewhere", repository=key.full_name, now=found)
+    with transaction() as tx:
+        repository_names.note(tx, number, today, elsewhere)
+    return [today, *(key for key, found in leads.items() if found == number)]
 
 
 class FormerNames:

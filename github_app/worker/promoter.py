@@ -1,11 +1,11 @@
-"""Carry out one owed promotion: tokens, every workspace, and the check runs on the commit."""
+"""Carry out one pending promotion: tokens, every workspace, and the check runs on the commit."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -15,14 +15,14 @@ from github_app.github.confirm import confirm
 from github_app.reports.deployments import Deployments
 from github_app.reports.details_link import Links
 from github_app.reports.publish import CommitReports
-from github_app.storage import hints, push_order
+from github_app.storage import hints
 from github_app.storage.branches import BranchPush
 from github_app.worker import branch_head, former_names
 from github_app.worker.progress import CommitProgress, DeploymentProgress
 from github_app.worker.promotion_store import PromotionStore
 from promotion.clock import Clock, SystemClock
 from promotion.errors import PromotionError
-from promotion.model import GitFolder, Push
+from promotion.model import GitFolder
 from promotion.repository_url import RepositoryKey
 from promotion.workspace import PromotionContext, Workspace, promote_in_workspace
 
@@ -66,11 +66,11 @@ class Promoter:
         if pushed.hint is not None:
             self._confirm(pushed)
         access = self.access(push.repository, pushed.installation_id, pushed.repository_id)
-        pushed = self._moved(pushed, access)
-        self.store.begin(pushed)
-        if not pushed.push.deleted:
-            self._in_every_workspace(pushed, access)
-        self._end(pushed)
+        now = branch_head.on_github(pushed, access, self.clock)
+        self.store.begin(now, told=push)
+        if not now.push.deleted:
+            self._in_every_workspace(now, access)
+        self._end(now)
 
     def _end(self, pushed: BranchPush) -> None:
         self.store.end_what_is_open(pushed, [target.workspace.name for target in self.targets])
@@ -81,32 +81,12 @@ class Promoter:
         with self.store.transaction() as tx:
             hints.clear(tx, pushed.repository_id, pushed.push.ref)
 
-    def _moved(self, pushed: BranchPush, access: InstallationAccess) -> BranchPush:
-        """Return the push as one of where its branch or tag is on GitHub, and remember that."""
-        if pushed.push.tag is not None:
-            now = replace(pushed, push=_at_commit(pushed.push, access))
-        else:
-            now = branch_head.at_head(pushed, access, self.clock)
-        if now.push.after != pushed.push.after:
-            with self.store.transaction() as tx:
-                push_order.move_to_head(tx, pushed, now.push.after)
-        return now
-
     def _in_every_workspace(self, pushed: BranchPush, access: InstallationAccess) -> None:
-        job = _Job(pushed, self._names(pushed, access), access, self)
+        names = former_names.in_use(pushed, access, self._known_folders(), self.store.transaction)
+        job = _Job(pushed, names, access, self)
         with ThreadPoolExecutor(len(self.targets), "workspace") as pool:
             for future in [pool.submit(job.promote, target) for target in self.targets]:
                 future.result()
-
-    def _names(self, pushed: BranchPush, access: InstallationAccess) -> Sequence[RepositoryKey]:
-        """Return the names that are the repository's, as GitHub says, and that are in use."""
-        known = self.store.names(pushed, access)
-        if len(known) == 1:
-            return known
-        answers = former_names.ask(access, pushed.repository_id, known, self._known_folders())
-        if answers.elsewhere:
-            self.store.give_names(answers.elsewhere)
-        return answers.ours
 
     def _known_folders(self) -> Iterator[GitFolder]:
         """Yield what is known of every workspace; one that can't be read will say so itself."""
@@ -123,11 +103,6 @@ class Promoter:
         """
         found = installation_id or self.app.installation_id(repository)
         return InstallationAccess(self.app, found, repository, self.clock, repository_id)
-
-
-def _at_commit(push: Push, access: InstallationAccess) -> Push:
-    """Return a tag's push with its commit: an annotated tag is an object of its own."""
-    return replace(push, after=access.tags().get(push.tag or "", push.after))
 
 
 @dataclass(frozen=True)

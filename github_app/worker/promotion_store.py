@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-import structlog
 
-from github_app.github.access import InstallationAccess
 from github_app.github.check_run import CheckRun
 from github_app.reports import outbox, outcomes
 from github_app.reports.deployments import Promoted, State
 from github_app.reports.details_link import Links
 from github_app.runtime.metrics import Metrics
-from github_app.storage import repository_names
+from github_app.storage import push_order
 from github_app.storage.branches import BranchPush
 from github_app.worker.lease import Lease
-from promotion.errors import PromotionError
-from promotion.repository_url import RepositoryKey, repository_key
+from promotion.model import Push
 from promotion.workspace import Report
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,36 +36,15 @@ class PromotionStore:
             self.lease.still_mine(tx)
             yield tx
 
-    def begin(self, pushed: BranchPush) -> None:
-        """Forget what was still to be said about the commit: this run will say it."""
-        with self.transaction() as tx:
-            outbox.drop(tx, pushed)
+    def begin(self, pushed: BranchPush, *, told: Push) -> None:
+        """Note where the branch is, if not where it was *told* to be; forget older reports.
 
-    def names(self, pushed: BranchPush, access: InstallationAccess) -> Sequence[RepositoryKey]:
-        """Return the names under which Git folders may hold the repository, today's first.
-
-        Former names are those that were seen. Raises GoneError where today's was seen of another
-        repository, and GitHub says so too: a late push or a Re-run may tell an old name.
+        What was still to be said about the commit will be said by this run.
         """
-        told = repository_key(pushed.repository_url)
-        if told is None:
-            raise PromotionError(f"{pushed.repository_url} names no repository")
-        today = repository_key(f"https://{told.host}/{access.repository}") or told
-        with self.engine.connect() as reader:
-            known = repository_names.known_as(reader, pushed.repository_id)
-            holder = repository_names.holder(reader, today)
-        if holder not in (None, pushed.repository_id):
-            access.require_itself()
         with self.transaction() as tx:
-            repository_names.remember(tx, pushed.repository_id, today)
-        return [today, *dict.fromkeys(key for key in (told, *known) if key != today)]
-
-    def give_names(self, elsewhere: Mapping[RepositoryKey, int | None]) -> None:
-        """Note to whom GitHub leads from names that were a repository's own."""
-        with self.transaction() as tx:
-            for key, repository_id in elsewhere.items():
-                log.warning("name.leads_elsewhere", repository=key.full_name, now=repository_id)
-                repository_names.give(tx, key, repository_id)
+            if pushed.push.after != told.after:
+                push_order.move_to_head(tx, pushed, pushed.push.after)
+            outbox.drop(tx, pushed)
 
     def record(
         self,

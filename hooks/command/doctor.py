@@ -90,7 +90,7 @@ def _repository(git: GitSettings, pushed: PushedCommit | PromotionError) -> Iter
         yield Check(False, f"repository: {pushed}")
     else:
         where = in_words(pushed.repository.keys)
-        words = f"{pushed.key.full_name}, {pushed.branch} at {pushed.after[:7]} ({where})"
+        words = f"{pushed.push.repository}, {pushed.branch} at {pushed.push.after[:7]} ({where})"
         yield Check(not pushed.repository.behind or None, f"repository: {words}", pushed.note)
     if installed(git):
         yield Check(True, "after a push: promotes by git's own hook")
@@ -153,9 +153,9 @@ def _inside(
 
 def _followed(pushed: PushedCommit, folders: Sequence[GitFolder]) -> Iterator[Check]:
     """Yield a check where no Git folder of any workspace follows the branch."""
-    decisions = tuple(plan(pushed.push(), PlanInput(pushed.repository.keys), folders))
+    decisions = tuple(plan(pushed.push, PlanInput(pushed.repository.keys), folders))
     found = Run("", (Report("", "", decisions),), hosts=hosts_of(folders))
-    run = judged(found, pushed.push(), pushed.repository)
+    run = judged(found, pushed.push, pushed.repository)
     if run.problem:
         yield Check(False, run.problem, run.next_step)
     elif run.note:

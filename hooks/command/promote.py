@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -18,9 +18,8 @@ from hooks.output.notify import notify
 from hooks.output.progress import progress_display
 from hooks.output.terminal import open_console, show_run, summary, symbol
 from hooks.pushed.commit import UNKNOWN, PushedCommit, commit_of_clone, commit_of_url
-from hooks.results.model import Result, repository_name, without_password, workspace_as_json
 from hooks.results.store import Results, new_key, state_directory
-from hooks.results.summary import conclude, only_blocked
+from hooks.results.summary import only_blocked, result_of
 from hooks.system.environment_variables import own_variables
 from hooks.system.git import Git
 from hooks.system.known_secrets import shown
@@ -32,6 +31,7 @@ from hooks.workspaces.promote import (
 )
 from hooks.workspaces.run import Run
 from hooks.workspaces.settings import load_settings
+from hooks.workspaces.verdict import judged
 from promotion.model import Push
 
 
@@ -49,20 +49,20 @@ class Request:
 def promote(request: Request, environ: Mapping[str, str]) -> ExitCode:
     """Carry out the request and show the result; raises PromotionError before it begins."""
     started, environ = time.time(), own_variables(environ)
-    settings = load_settings(environ)
-    git = Git(Path.cwd(), environ)
+    settings, git = load_settings(environ), Git(Path.cwd(), environ)
     if request.url:
         pushed = commit_of_url(request.url, request.branch, git, environ)
     else:
         pushed = commit_of_clone(git, request.branch)
-    _say(pushed.note)
     sessions = sign_in_everywhere(environ, request.workspace)
     _announce(sessions, pushed)
+    push = pushed.push
     if request.dry_run:
-        push = pushed.push()
-        run = preview(sessions, push, pushed.repository)
+        run = preview(sessions, push, pushed.repository.keys)
     else:
         push, run = _carry_out(sessions, pushed, git)
+    run = judged(run, push, pushed.repository)
+    if not request.dry_run:
         _record(run, pushed, push, started, environ)
     _show(run, push, request, environ)
     if settings.notify and not request.dry_run:
@@ -78,26 +78,23 @@ def exit_code(run: Run, push: Push) -> ExitCode:
 
 
 def _carry_out(sessions: WorkspaceSessions, pushed: PushedCommit, git: Git) -> tuple[Push, Run]:
+    push, keys = pushed.push, pushed.repository.keys
     with progress_display(sys.stderr, f"Promoting {pushed.branch}") as progress:
-        push, resolved = pushed.push(), ResolvedHead()
-        if pushed.after == UNKNOWN:
-            resolved = resolve_head(sessions, push, pushed.repository.keys)
-            push = pushed.push(resolved.head)
-        run = promote_everywhere(
-            sessions,
-            push,
-            pushed.repository,
-            contains=git.ancestry,
-            progress=progress,
-            tried=resolved.tried,
+        resolved = ResolvedHead(push.after)
+        if push.after == UNKNOWN:
+            resolved = resolve_head(sessions, push, keys)
+            push = replace(push, after=resolved.head)
+        contains, tried = git.ancestry, resolved.tried
+        return push, promote_everywhere(
+            sessions, push, keys, contains=contains, progress=progress, tried=tried
         )
-        return push, run
 
 
 def _announce(sessions: WorkspaceSessions, pushed: PushedCommit) -> None:
     """Say at once what is promoted, and as whom: the result may take minutes."""
-    at = f" at {pushed.after[:7]}" if pushed.after else ""
-    _say(f"{pushed.key.full_name}: {pushed.branch}{at}")
+    _say(pushed.note)
+    at = f" at {pushed.push.after[:7]}" if pushed.push.after else ""
+    _say(f"{pushed.push.repository}: {pushed.branch}{at}")
     for session in sessions.open:
         _say(f"{session.workspace.name}: as {session.identity}")
 
@@ -124,22 +121,8 @@ def _record(
     run: Run, pushed: PushedCommit, push: Push, started: float, environ: Mapping[str, str]
 ) -> None:
     """Record the result for `git promote status`; only say so where that is not possible."""
-    state, message, next_step = conclude(run, push)
-    result = Result(
-        key=new_key(),
-        repository=repository_name(pushed.url),
-        remote=without_password(pushed.remote),
-        url=without_password(pushed.url),
-        ref=push.ref,
-        after=push.after,
-        state=state,
-        started_at=started,
-        ended_at=time.time(),
-        workspaces=[workspace_as_json(report) for report in run.reports],
-        message=message,
-        next_step=next_step,
-        identity=run.identity,
-    )
+    where = {"remote": pushed.remote, "url": pushed.url}
+    result = result_of(run, push, key=new_key(), started_at=started, **where)
     try:
         Results(state_directory(environ)).write(result)
     except OSError as exc:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hooks.pushed.branch_name import branch_name, did_you_mean
+from hooks.pushed.branch_name import did_you_mean
 from hooks.pushed.repository import (
     PushedRepository,
     in_words,
     names_of,
     pushed_repository,
     read_elsewhere,
+    required_names,
 )
 from hooks.system.git import Git, GitError
 from promotion.errors import ConfigError
@@ -30,21 +31,12 @@ class PushedCommit:
     repository: PushedRepository
     remote: str
     url: str
-    ref: str
-    after: str  # UNKNOWN where the remote could not be asked
+    push: Push  # that brings Git folders to the commit, UNKNOWN where the remote could not be asked
     note: str = ""  # a remark for the person
 
     @property
-    def key(self) -> RepositoryKey:
-        return self.repository.keys[0]
-
-    @property
     def branch(self) -> str:
-        return self.ref.removeprefix(HEADS)
-
-    def push(self, after: str | None = None) -> Push:
-        """Return the push that brings Git folders to this commit."""
-        return Push(self.key.full_name, self.ref, ZERO_SHA, self.after if after is None else after)
+        return self.push.ref.removeprefix(HEADS)
 
 
 def commit_of_url(url: str, branch: str, git: Git, environ: Mapping[str, str]) -> PushedCommit:
@@ -53,19 +45,18 @@ def commit_of_url(url: str, branch: str, git: Git, environ: Mapping[str, str]) -
     Where git can't ask (a CI step without git's credentials), the variables of GitHub Actions have
     the commit of the branch that it runs for. Otherwise the commit remains unknown.
     """
-    branch = branch_name(branch)
-    repository, ref = PushedRepository(_names(url, git)), f"{HEADS}{branch}"
+    repository, ref = PushedRepository(required_names(url, git)), f"{HEADS}{branch}"
     key = repository.keys[0]
     try:
         after = git.ls_remote(url, ref)
     except GitError:
         after = _commit_of_workflow(key, ref, environ)
         note = "" if after else "git could not ask the remote: the commit is read from a Git folder"
-        return PushedCommit(repository, url, url, ref, after, note)
+        return PushedCommit(repository, url, url, Push(key.full_name, ref, ZERO_SHA, after), note)
     if after is None:
         question = did_you_mean(branch) or ": is it pushed?"
         raise ConfigError(f"{key.full_name} has no branch {branch!r}{question}")
-    return PushedCommit(repository, url, url, ref, after)
+    return PushedCommit(repository, url, url, Push(key.full_name, ref, ZERO_SHA, after))
 
 
 def commit_of_clone(git: Git, branch: str = "") -> PushedCommit:
@@ -74,7 +65,7 @@ def commit_of_clone(git: Git, branch: str = "") -> PushedCommit:
         remotes = git.remotes()
     except GitError as exc:
         raise ConfigError(f"no clone to promote from; give --url and --branch ({exc})") from None
-    chosen = branch_name(branch) if branch else git.current_branch()
+    chosen = branch or git.current_branch()
     if not chosen:
         raise ConfigError("no branch is checked out here: name one with --branch, or give --url")
     remote, ref = git.upstream(chosen) or _by_name(remotes, chosen)
@@ -86,14 +77,15 @@ def commit_of_clone(git: Git, branch: str = "") -> PushedCommit:
             f"run `git push -u {remote} {chosen}` first{did_you_mean(chosen)}"
         )
     note = "; ".join(filter(None, (_difference(git, chosen, after), repository.behind)))
-    return PushedCommit(repository, remote, url, ref, after, note)
+    push = Push(repository.keys[0].full_name, ref, ZERO_SHA, after)
+    return PushedCommit(repository, remote, url, push, note)
 
 
 def _head(git: Git, remote: str, url: str, ref: str) -> tuple[PushedRepository, str | None]:
     """Return a branch's head in the repository pushed to, or else in the one fetched from."""
     others = read_elsewhere(git, url, remote)
     if not others:
-        return PushedRepository(_names(url, git)), git.ls_remote(remote, ref)
+        return PushedRepository(required_names(url, git)), git.ls_remote(remote, ref)
     try:
         here = git.ls_remote(url, ref) if names_of(url, git) else None
     except GitError:  # a mirror that only accepts pushes
@@ -130,10 +122,3 @@ def _commit_of_workflow(key: RepositoryKey, ref: str, environ: Mapping[str, str]
     after = environ.get("GITHUB_SHA", "")
     ours = repository_key(repository) == key and environ.get("GITHUB_REF") == ref
     return after if ours and SHA.fullmatch(after) else UNKNOWN
-
-
-def _names(url: str, git: Git) -> tuple[RepositoryKey, ...]:
-    names = names_of(url, git)
-    if not names:
-        raise ConfigError("the remote is no repository of a host: give --url https://HOST/ORG/NAME")
-    return names

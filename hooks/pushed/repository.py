@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hooks.pushed.ssh_alias import real_host
 from hooks.system.git import Git, GitError
+from promotion.errors import ConfigError
 from promotion.repository_url import RepositoryKey, repository_key
 
 
@@ -27,6 +28,14 @@ def names_of(url: str, git: Git) -> tuple[RepositoryKey, ...]:
     host = real_host(url, git)
     real = repository_key(f"ssh://{host}/{key.full_name}") if host else None
     return (key, real) if real and real != key else (key,)
+
+
+def required_names(url: str, git: Git) -> tuple[RepositoryKey, ...]:
+    """Return the keys of a URL; raise ConfigError where it is no repository of a host."""
+    names = names_of(url, git)
+    if not names:
+        raise ConfigError("the remote is no repository of a host: give --url https://HOST/ORG/NAME")
+    return names
 
 
 def read_elsewhere(git: Git, url: str, remote: str) -> tuple[RepositoryKey, ...]:

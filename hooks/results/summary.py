@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
-from hooks.results.model import State
+from hooks.results.model import (
+    Result,
+    State,
+    repository_name,
+    without_password,
+    workspace_as_json,
+)
 from hooks.workspaces.run import FAILED, Run
 from hooks.workspaces.tally import Tally, count, git_folders
 from promotion.model import Conclusion, Outcome, Push
+
+
+def result_of(
+    run: Run, push: Push, *, key: str, remote: str, url: str, started_at: float
+) -> Result:
+    """Return the result to record of a run that has just ended."""
+    state, message, next_step = conclude(run, push)
+    return Result(
+        key=key,
+        repository=repository_name(url),
+        remote=without_password(remote),
+        url=without_password(url),
+        ref=push.ref,
+        after=push.after,
+        state=state,
+        started_at=started_at,
+        ended_at=time.time(),
+        workspaces=[workspace_as_json(report) for report in run.reports],
+        message=message,
+        next_step=next_step,
+        identity=run.identity,
+    )
 
 
 def conclude(run: Run, push: Push) -> tuple[State, str, str]:

@@ -130,6 +130,7 @@ class _Finder:
         """Return the first sign-in of the developer that gives a token."""
         refusals = []
         trusted = self.trusted.include(url)
+        next_step = self._next_step(url, profile.kind if profile else "", trusted=trusted)
         for words, authorization in self._sign_ins(url, profile, trusted=trusted):
             try:
                 authorization()
@@ -141,7 +142,7 @@ class _Finder:
             refusals.append(f"an Entra token is sent only to {WHERE}")
         raise NeedsLoginError(
             f"nobody is signed in to {url} ({'; '.join(refusals)})",
-            self._next_step(url, profile.kind if profile else "", trusted=trusted),
+            next_step,
         )
 
     def _sign_ins(

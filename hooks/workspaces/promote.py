@@ -109,7 +109,10 @@ def promote_pushed(
             behind = repository.behind if repository else ""
             repository = PushedRepository((key_of(url),), behind)
         sessions = sign_in_everywhere(environ)
-        return promote_everywhere(sessions, push, repository, contains=contains, progress=progress)
+        run = promote_everywhere(
+            sessions, push, repository.keys, contains=contains, progress=progress
+        )
+        return judged(run, push, repository)
     except ConfigError as exc:
         return Run("", (), problem=str(exc))
 
@@ -138,7 +141,7 @@ def sign_in_everywhere(environ: Mapping[str, str], chosen: str = "") -> Workspac
 def promote_everywhere(
     sessions: WorkspaceSessions,
     push: Push,
-    repository: PushedRepository,
+    keys: Sequence[RepositoryKey],
     *,
     contains: Compare,
     progress: Progress | None = None,
@@ -154,17 +157,17 @@ def promote_everywhere(
             progress=progress or Progress(),
             done=(tried or {}).get(workspace, ()),
         )
-        report = promote_and_catch_up(with_commit(push), repository.keys, workspace, context)
+        report = promote_and_catch_up(with_commit(push), keys, workspace, context)
         # The other repositories' folders matter only where none is of this repository.
         enough = bool(report.problem or report.decisions)
         return WorkspaceResult(report, () if enough else workspace.known.known().folders)
 
-    return judged(sessions.run(carry_out), push, repository)
+    return sessions.run(carry_out)
 
 
-def preview(sessions: WorkspaceSessions, push: Push, repository: PushedRepository) -> Run:
+def preview(sessions: WorkspaceSessions, push: Push, keys: Sequence[RepositoryKey]) -> Run:
     """Return what a promotion would do, with the reason for every Git folder; nothing moves."""
-    plan_input = PlanInput(repository.keys)
+    plan_input = PlanInput(keys)
 
     def look(session: WorkspaceSession) -> WorkspaceResult:
         workspace = session.workspace
@@ -178,7 +181,7 @@ def preview(sessions: WorkspaceSessions, push: Push, repository: PushedRepositor
         report = replace(report, decisions=decisions, unreadable=seen.unreadable)
         return WorkspaceResult(report, () if decisions else seen.folders)
 
-    return judged(sessions.run(look), push, repository)
+    return sessions.run(look)
 
 
 def with_commit(push: Push) -> Push:

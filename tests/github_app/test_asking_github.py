@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from builders import a_folder
+from builders import a_folder, a_push
 from lone_github import ETL, JOBS, LAKE, access_to, key_of
 
 from github_app.github import confirm as confirming
 from github_app.github.access import LAG_PAUSES
 from github_app.github.confirm import GoneError
 from github_app.storage import repository_names
+from github_app.storage.branches import BranchPush
 from github_app.worker import former_names
-from github_app.worker.former_names import Answers, FormerNames
+from github_app.worker.former_names import FormerNames
 from promotion.ancestry import Ancestry
 from promotion.errors import ApiError, PromotionError
 from promotion.repository_url import RepositoryKey
@@ -130,6 +131,8 @@ def test_a_name_that_shows_nothing_says_nothing_of_its_repository(app, github):
 class Leads:
     """Names with the ids that GitHub leads to, and which of them it was asked for."""
 
+    repository = "octo-org/etl"
+
     def __init__(self, **names):
         self.names, self.asked = names, []
 
@@ -142,18 +145,24 @@ def a_key(name, host="github.com"):
     return RepositoryKey(host, "octo-org", name)
 
 
-def test_only_former_names_that_a_folder_has_in_its_url_are_asked_for():
+def test_only_former_names_that_a_folder_has_in_its_url_are_asked_for(tables):
     known = [a_key("etl"), a_key("old"), a_key("older"), a_key("lost"), a_key("unused")]
     known.append(a_key("old", host="ghes.example.com"))
+    with tables.begin() as tx:
+        for key in reversed(known):
+            repository_names.remember(tx, 7, key)
+    pushed = BranchPush(a_push(), 7, "https://github.com/octo-org/etl", 11, 1, 1.0)
     urls = ("etl", "old", "older", "lost", "lost")
     folders = [a_folder(url=f"git@github.com:octo-org/{name}.git") for name in urls]
     folders.append(a_folder(url="https://ghes.example.com/octo-org/old"))
     github = Leads(old=7, older=8)
 
-    answers = former_names.ask(github, 7, known, folders)
+    names = former_names.in_use(pushed, github, folders, tables.begin)
 
-    ours = (a_key("etl"), a_key("old"))
-    assert answers == Answers(ours, {a_key("older"): 8, a_key("lost"): None})
+    with tables.connect() as reader:
+        left = repository_names.known_as(reader, 7)
+    assert names == [a_key("etl"), a_key("old")]
+    assert not {a_key("older"), a_key("lost")} & set(left)
     assert github.asked == ["octo-org/old", "octo-org/older", "octo-org/lost"]
 
 

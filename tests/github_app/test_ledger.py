@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
@@ -13,7 +15,6 @@ from github_app.worker.lease import LeaseLostError
 from github_app.worker.postgres_lease import RowLease
 from github_app.worker.promotion_store import PromotionStore
 from promotion.model import Push
-from promotion.repository_url import RepositoryKey
 from promotion.workspace import Report
 
 OLD, HEAD = "1" * 40, "2" * 40
@@ -29,14 +30,13 @@ PENDING = BranchPush(
 )
 RUN = CheckRun(Subject(REF, "dev"), HEAD, "completed", "a title", "a summary", "success")
 WAYS = {
-    "begin": lambda ledger: ledger.begin(PENDING),
+    "begin": lambda ledger: ledger.begin(PENDING, told=replace(PENDING.push, after="1" * 40)),
     "record": lambda ledger: ledger.record(PENDING, Report("dev", "https://adb-1.example")),
     "write later": lambda ledger: ledger.write_later(PENDING, RUN),
     "end later": lambda ledger: ledger.end_later(
         PENDING, Promoted(1, "databricks/dev", REF, HEAD), State("inactive")
     ),
     "end what is open": lambda ledger: ledger.end_what_is_open(PENDING, ["dev"]),
-    "give names": lambda ledger: ledger.give_names({RepositoryKey("github.com", "a", "b"): 7}),
 }
 
 

@@ -53,7 +53,7 @@ def promoted(repository, sessions):
     resolved = resolve_head(sessions, push, pushed.keys, StillClock())
     push = Push(push.repository, push.ref, push.before, resolved.head)
     run = promote_everywhere(
-        sessions, push, pushed, contains=unknown_ancestry, tried=resolved.tried
+        sessions, push, pushed.keys, contains=unknown_ancestry, tried=resolved.tried
     )
     return push, run, updates(repository) - before
 
