@@ -148,6 +148,7 @@ def promote_everywhere(
     tried: Mapping[Workspace, Sequence[Outcome]] | None = None,
 ) -> Run:
     """Promote one push in every workspace with a session; do not try *tried* folders again."""
+    push = with_commit(push)
 
     def carry_out(session: WorkspaceSession) -> WorkspaceResult:
         workspace = session.workspace
@@ -157,7 +158,7 @@ def promote_everywhere(
             progress=progress or Progress(),
             done=(tried or {}).get(workspace, ()),
         )
-        report = promote_and_catch_up(with_commit(push), keys, workspace, context)
+        report = promote_and_catch_up(push, keys, workspace, context)
         # The other repositories' folders matter only where none is of this repository.
         enough = bool(report.problem or report.decisions)
         return WorkspaceResult(report, () if enough else workspace.known.known().folders)
@@ -167,7 +168,7 @@ def promote_everywhere(
 
 def preview(sessions: WorkspaceSessions, push: Push, keys: Sequence[RepositoryKey]) -> Run:
     """Return what a promotion would do, with the reason for every Git folder; nothing moves."""
-    plan_input = PlanInput(keys)
+    push, plan_input = with_commit(push), PlanInput(keys)
 
     def look(session: WorkspaceSession) -> WorkspaceResult:
         workspace = session.workspace
@@ -177,7 +178,7 @@ def preview(sessions: WorkspaceSessions, push: Push, keys: Sequence[RepositoryKe
         except PromotionError as exc:
             problem, next_step = in_words(exc)
             return WorkspaceResult(replace(report, problem=problem, next_step=next_step))
-        decisions = tuple(plan(with_commit(push), plan_input, seen.folders))
+        decisions = tuple(plan(push, plan_input, seen.folders))
         report = replace(report, decisions=decisions, unreadable=seen.unreadable)
         return WorkspaceResult(report, () if decisions else seen.folders)
 
