@@ -115,7 +115,7 @@ def counted(service, sample):
 
 
 def settled(service):
-    """Wait until nothing is owed: no promotion runs or waits."""
+    """Wait until nothing is pending: no promotion runs or waits."""
     wait_until(lambda: not is_pending(service), what="the end of all promotions")
 
 

@@ -143,7 +143,7 @@ class Cluster:
             return connection.execute(statement).fetchall()
 
     def settled(self):
-        """Say whether nothing is owed; False while the database is away."""
+        """Say whether nothing is pending; False while the database is away."""
         try:
             return self.rows("select count(*) from branches where newest > promoted") == [(0,)]
         except psycopg.OperationalError:

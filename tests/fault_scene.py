@@ -216,7 +216,7 @@ class Scene:
     def failed(self, sha: str, since: int) -> bool:
         """Say whether a promotion has failed, by its check run or by the log after *since*."""
         conclusions = {run.conclusion for run in checks(self.sandbox, sha).values()}
-        return bool(conclusions - {None, "success"}) or self.said("promotion failed", since)
+        return bool(conclusions - {None, "success"}) or self.said("promotion.failed", since)
 
     def faults(self, api: str):
         """Return the faults that an API may have, each with the paths that are meant."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import functools
 import graphlib
+import re
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,19 @@ def test_a_module_and_its_functions_hold_one_idea(path):
 
     assert too_long == []
     assert text.count("\n") <= LONGEST_MODULE
+
+
+def test_every_log_event_is_a_code_that_one_can_search_for():
+    texts = {
+        (name_of(path), node.args[0].value)
+        for path in modules("github_app")
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and getattr(node.func.value, "id", "") == "log"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+    assert len(texts) > 30
+    assert {each for each in texts if not re.fullmatch(r"[a-z_]+\.[a-z_]+", each[1])} == set()

@@ -101,7 +101,7 @@ def drop(tx: sa.Connection, pushed: BranchPush) -> None:
 
 
 def put_superseded(tx: sa.Connection, pushed: BranchPush) -> None:
-    """Have each push that *owed* supersedes say by which commit."""
+    """Have each push that *pushed* supersedes say by which commit."""
     commits = dict.fromkeys(push.after for push in pushed.superseded if not push.deleted)
     commits.pop(pushed.push.after, None)  # a branch may come back to a commit
     scope = Scope.ALL if len(commits) > EACH_WORKSPACE_MOST else Scope.EACH
@@ -113,7 +113,7 @@ def put_superseded(tx: sa.Connection, pushed: BranchPush) -> None:
 
 
 def put_left_open(tx: sa.Connection, pushed: BranchPush, served: Collection[str]) -> None:
-    """Have the check runs of the ref end that are in progress, and that *owed* will not end.
+    """Have the check runs of the ref end that are in progress, and that *pushed* will not end.
 
     At the end of its run, where no other is under way: what is open on other commits was left by
     runs that were cut off, whatever had asked for them; what is open on its own, by workspaces

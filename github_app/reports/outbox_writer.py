@@ -65,7 +65,7 @@ LATER = LimitedError | _TooEarlyError  # no failure: it is tried as often as it 
 
 
 class OutboxWriter:
-    """Writes what waits, overtaken pushes last; never in the way of promotions themselves."""
+    """Writes what waits, superseded pushes last; never in the way of promotions themselves."""
 
     def __init__(
         self,

@@ -91,20 +91,20 @@ class WebhookEndpoint:
         if not delivery.asks:
             return JSONResponse({"guid": delivery.guid, "status": "ignored"}, status_code=202)
         if refusal := self._admission.refusal(delivery):
-            log.warning("delivery ignored", reason=refusal, **_names(delivery))
+            log.warning("delivery.ignored", reason=refusal, **_names(delivery))
             content = {"guid": delivery.guid, "status": "ignored", "reason": refusal}
             return JSONResponse(content, status_code=202)
         try:
             stored = await self._intake.store(delivery)
         except IntakeUnavailable as exc:
             raise Refused(503, "unavailable", str(exc)) from exc
-        log.info("delivery stored", status=stored.value, **_names(delivery))
+        log.info("delivery.stored", status=stored.value, **_names(delivery))
         return JSONResponse({"guid": delivery.guid, "status": stored.value}, status_code=202)
 
     def _refuse(self, refused: Refused) -> Response:
         self._metrics.refused(refused.reason)
         log.warning(
-            "delivery refused", status=refused.status, reason=refused.reason, field=refused.field
+            "delivery.refused", status=refused.status, reason=refused.reason, field=refused.field
         )
         content = {"error": refused.problem}
         if refused.field is not None:

@@ -153,7 +153,7 @@ class Intake:
                     self._answer([one], stored)
 
     def _refuse(self, batch: Sequence[_Waiting], exc: Exception) -> None:
-        log.error("deliveries not stored", count=len(batch), error=str(exc))
+        log.error("delivery.not_stored", count=len(batch), error=str(exc))
         self._turn_away(batch, "the database can't be written")
 
     def _more(self) -> list[_Waiting]:
@@ -217,7 +217,7 @@ def _record(tx: sa.Connection, waiting: _Waiting, refs: Sequence[str]) -> Stored
         return Stored.ACCEPTED if marked else Stored.DUPLICATE
     note = _act(tx, delivery, refs, seq, received_at)
     if note is not None:
-        log.info("delivery noted", guid=delivery.guid, note=note)
+        log.info("delivery.noted", guid=delivery.guid, note=note)
         tx.execute(_NOTE, {"seq": seq, "note": note})
     return Stored.ACCEPTED
 

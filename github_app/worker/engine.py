@@ -1,4 +1,4 @@
-"""The durable engine: what is owed is started, and what a crash cut off is started again.
+"""The durable engine: pending branches are started, and what a crash cut off is started again.
 
 The only module that knows DBOS. A claim and its workflow are one transaction, so neither exists
 without the other; the workflow is one step, so that every release can replay it.
@@ -39,7 +39,9 @@ BRANCHES_AT_ONCE = 16
 POLL_SECONDS = 0.1
 REPAIR_SECONDS = 5.0
 FORGET_SECONDS = 3600.0
-STALLED_SECONDS = 30.0  # without one good look at what is owed, the worker is not ready
+STALLED_SECONDS = (
+    30.0  # without one successful read of the pending branches, the worker is not ready
+)
 MAX_RECOVERIES = 1000  # never reached: Runs counts, and leaves out a run that only waited
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -65,7 +67,7 @@ def migrate(database_url: str, engine: sa.Engine) -> None:
 
 
 class Engine:
-    """Starts what is owed, in this process, until it is stopped. At most one per process."""
+    """Starts pending branches in this process until it is stopped. At most one per process."""
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class Engine:
             )
 
     def start(self) -> None:
-        """Take up what the last process left, and start what is owed. The tables must exist."""
+        """Recover what the last process left, and start pending branches. The tables must exist."""
         self._take_file()
         self._lease.start()
         self._client = DBOSClient(
@@ -154,7 +156,7 @@ class Engine:
         return not self._running.now()
 
     def wake(self) -> None:
-        """Look at once for what is owed."""
+        """Look for pending branches at once."""
         self._threads["dispatch"].wake()
 
     def problems(self) -> Mapping[str, str]:
@@ -162,7 +164,7 @@ class Engine:
         silent = self._threads["dispatch"].seconds_since_success()
         if silent < STALLED_SECONDS:
             return self._lease.problems()
-        return {"worker": f"has not read what is owed for {silent:.0f} s; see the log"}
+        return {"worker": f"has not read the pending branches for {silent:.0f} s; see the log"}
 
     def _config(self) -> DBOSConfig:
         sqlite = self._engine.dialect.name == "sqlite"
@@ -184,14 +186,14 @@ class Engine:
         def promote_newest_push(held: Claim) -> None:
             with self._running.counted(_workflow_id(held)):
                 self._runs.carry_out(held)
-            self.wake()  # what came meanwhile is owed now
+            self.wake()  # what came meanwhile is pending now
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=MAX_RECOVERIES)
         def promote_branch(repository_id: int, ref: str, run: int) -> None:
             promote_newest_push(Claim(repository_id, ref, run))
 
     def _dispatch(self) -> None:
-        """Claim every branch that is owed, each together with its workflow."""
+        """Claim every pending branch, each together with its workflow."""
         while self._claim_some() == claims.CLAIMS_PER_TRANSACTION:
             pass
 
@@ -212,7 +214,7 @@ class Engine:
         return len(pushed)
 
     def _repair(self) -> None:
-        """Let go of every branch whose workflow ended without doing so, and count what is owed."""
+        """Release branches whose workflow ended without doing so, and count the pending ones."""
         with self._engine.connect() as reader:
             held = {_workflow_id(claim): claim for claim in claims.held(reader)}
             self._metrics.pending(branches.count_pending(reader))

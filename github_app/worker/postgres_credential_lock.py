@@ -150,7 +150,7 @@ class SlotLease:
                     tx.execute(statement, values)
                 return
             except sa.exc.SQLAlchemyError as exc:
-                log.warning("credential slot not given back yet", slot=self.slot, error=str(exc))
+                log.warning("credential_slot.not_released", slot=self.slot, error=str(exc))
                 time.sleep(AWAY_SECONDS)
 
     def _lost(self) -> LeaseLostError:

@@ -80,7 +80,7 @@ class RowLease:
             with self._engine.begin() as tx:
                 tx.execute(_DELETE, {"id": self.executor_id})
         except sa.exc.SQLAlchemyError as exc:
-            log.warning("lease not given back", error=str(exc))
+            log.warning("lease.not_released", error=str(exc))
         self._engine.dispose()
 
     def may_act(self) -> None:
@@ -112,7 +112,7 @@ class RowLease:
 
     def _lost(self) -> None:
         if not self._stopping:
-            log.error("lease lost", worker=self.executor_id)
+            log.error("lease.lost", worker=self.executor_id)
             self._on_lost()
         raise LeaseLostError(f"{self.executor_id} has lost its lease: another worker took over")
 

@@ -72,7 +72,7 @@ class Runs:
         with self._engine.connect() as reader:
             pushed = branches.newest(reader, stranded)
         if pushed is not None:
-            log.warning("run ended without an ending", **_names(pushed))
+            log.warning("run.not_released", **_names(pushed))
             self._release(stranded, pushed, "the service was ended in the middle of it")
 
     def uncount_start(self) -> None:
@@ -85,7 +85,7 @@ class Runs:
                 for held in begun:
                     claims.uncount_start(tx, held)
         except (sa.exc.SQLAlchemyError, PromotionError) as exc:
-            log.warning("starts not taken back", error=str(exc))
+            log.warning("run.start_still_counted", error=str(exc))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -105,19 +105,19 @@ class Runs:
         if pushed is None:
             return
         if starts > MOST_STARTS:
-            log.error("run ends the process every time", **_names(pushed))
+            log.error("run.crashes_worker", **_names(pushed))
             self._release(held, pushed, f"it ended the service {MOST_STARTS} times")
             return
         try:
             self._promote(pushed)
         except LimitedError as exc:
-            log.warning("promotion put off", seconds=round(exc.retry_after), **_names(pushed))
+            log.warning("promotion.deferred", seconds=round(exc.retry_after), **_names(pushed))
             self._put_off(held, pushed, exc.retry_after)
         except GoneError as exc:
-            log.warning("promotion stopped", reason=str(exc), **_names(pushed))
+            log.warning("promotion.stopped", reason=str(exc), **_names(pushed))
             self._stop(held, pushed, exc)
-        except Exception as exc:  # whatever it was, the branch is let go and stays owed
-            log.warning("promotion failed", error=str(exc), exc_info=True, **_names(pushed))
+        except Exception as exc:  # whatever it was, the branch is released and stays pending
+            log.warning("promotion.failed", error=str(exc), exc_info=True, **_names(pushed))
             self._release(held, pushed, _reason(exc))
         else:
             self._finish(held, pushed)
@@ -155,7 +155,7 @@ class Runs:
             return
         self._metrics.ran("failed" if pause is not None else "given up")
         if pause is None:
-            log.error("promotion given up until the next push", **_names(pushed))
+            log.error("promotion.given_up", **_names(pushed))
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

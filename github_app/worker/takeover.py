@@ -31,7 +31,7 @@ def end_leases(engine: sa.Engine, *, ttl: float) -> None:
     """End the leases that ran out, and with them what hangs on them: tickets for slots."""
     with engine.begin() as tx:
         for worker in tx.execute(_END, {"ttl": ttl}).scalars():
-            log.warning("worker is gone", worker=worker)
+            log.warning("worker.gone", worker=worker)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class OrphanedRuns:
         idle = mine.keys() - set(self._running())
         forgotten, self._idle = idle & self._idle, idle - self._idle
         for workflow_id in sorted(forgotten):
-            log.warning("run begun again", workflow_id=workflow_id)
+            log.warning("run.restarted", workflow_id=workflow_id)
             self._resume(mine[workflow_id], [workflow_id])
 
 
@@ -106,5 +106,5 @@ class TakeOver:
             if run.worker not in live:
                 stranded[run.queue].append(run.workflow_id)
         for queue, workflow_ids in stranded.items():
-            log.warning("runs taken over", queue=queue, count=len(workflow_ids))
+            log.warning("run.taken_over", queue=queue, count=len(workflow_ids))
             self._resume(queue, workflow_ids)

@@ -57,7 +57,7 @@ def a_run_that_is_to_be_repeated(scene):
     scene.sandbox.github_faults.add(path="*/git/ref/*", status=503, times=None)
     since = scene.log_size()
     sha = scene.push()
-    wait_until(lambda: scene.said("promotion failed", since), what="a run that failed")
+    wait_until(lambda: scene.said("promotion.failed", since), what="a run that failed")
     return sha
 
 

@@ -200,7 +200,7 @@ def test_a_database_that_is_held_does_not_hold_the_service(scene, say):
 
     say(f"SIGTERM, the database held: ended after {seconds:.1f} s")
     assert status == 503
-    assert scene.said("deliveries not stored", told)
+    assert scene.said("delivery.not_stored", told)
     assert (code, seconds < SECONDS) == (0, True)
 
 

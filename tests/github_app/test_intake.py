@@ -57,7 +57,7 @@ def count(tables, table):
 
 
 def claim(tables):
-    """Claim the only branch that is owed, and return the claim with its newest push."""
+    """Claim the only branch that is pending, and return the claim with its newest push."""
     with tables.begin() as tx:
         (wanted,) = claims.ready(tx, now=time.time())
         assert claims.claim(tx, wanted)
@@ -211,7 +211,7 @@ def test_a_delivery_that_could_not_be_stored_is_not_told_to_the_log(intake, tabl
         store(intake, a_delivery(2))
 
     [line] = logged
-    assert (line["event"], line["count"]) == ("deliveries not stored", 1)
+    assert (line["event"], line["count"]) == ("delivery.not_stored", 1)
     assert "lock" in line["error"]
     assert "octo-org" not in str(line)
 
@@ -224,7 +224,7 @@ def test_everyone_who_waits_is_refused_with_the_first(intake, tables, a_delivery
     with locked(tables), structlog.testing.capture_logs() as logged:
         refused = asyncio.run(all_at_once())
 
-    waits = [entry["count"] for entry in logged if entry["event"] == "deliveries not stored"]
+    waits = [entry["count"] for entry in logged if entry["event"] == "delivery.not_stored"]
     assert {type(answer) for answer in refused} == {IntakeUnavailable}
     # Each wait for the lock ends with twice as many as a transaction holds; alone, it would be 4.
     assert sum(waits) == len(refused)

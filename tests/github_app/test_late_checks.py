@@ -26,8 +26,8 @@ HEAD = "0" * 39 + "9"
 DEV = Subject("refs/heads/main", "dev")
 
 
-def a_branch_push(*overtaken, after=HEAD):
-    before = tuple(Push("octo-org/etl", "refs/heads/main", "0" * 40, sha) for sha in overtaken)
+def a_branch_push(*superseded, after=HEAD):
+    before = tuple(Push("octo-org/etl", "refs/heads/main", "0" * 40, sha) for sha in superseded)
     push = Push("octo-org/etl", "refs/heads/main", "0" * 40, after)
     return BranchPush(push, 7, "https://github.com/octo-org/etl", 11, 1, 1.0, superseded=before)
 
@@ -89,7 +89,7 @@ def an_access(repository, _installation, repository_id):
     return InMemoryAccess(repository, repository_id)
 
 
-def test_each_overtaken_commit_is_told_once_and_a_deleted_one_not(tables):
+def test_each_superseded_commit_is_told_once_and_a_deleted_one_not(tables):
     first, second = "a" * 40, "b" * 40
     for _ in range(2):  # a run may be repeated
         with tables.begin() as tx:
@@ -122,21 +122,21 @@ def test_of_a_big_burst_each_commit_gets_one_check_run(tables):
 
 
 @pytest.mark.parametrize(
-    ("overtaken", "there", "told"),
+    ("superseded", "there", "told"),
     [
         pytest.param(39, (), [""], id="many"),
         pytest.param(2, (), ["dev", "prod"], id="few"),
-        # The run was repeated, and has overtaken other pushes by now.
+        # The run was repeated, and has superseded other pushes by now.
         pytest.param(2, ("",), [], id="few, and many before"),
         pytest.param(39, ("dev",), ["dev", "prod"], id="many, begun as few"),
     ],
 )
-def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overtaken, there, told):
+def test_an_superseded_push_is_told_for_all_workspaces_or_for_each(tables, superseded, there, told):
     with tables.begin() as tx:
         a_branch(tx, newest=5, promoted=5)
         a_report(tx, "dev", seq=5)
         a_report(tx, "prod", seq=5)
-        outbox.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 10 + overtaken))))
+        outbox.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 10 + superseded))))
 
     writer, reports = a_writer(tables)
     reports.there = frozenset(there)
@@ -145,7 +145,7 @@ def test_an_overtaken_push_is_told_for_all_workspaces_or_for_each(tables, overta
     assert {tuple(sorted(names)) for names, *_ in reports.shown} == {tuple(told)}
 
 
-def test_how_a_promotion_ended_waits_for_no_overtaken_push(tables):
+def test_how_a_promotion_ended_waits_for_no_superseded_push(tables):
     ended = CheckRun(DEV, HEAD, "completed", "2 of 2", "", conclusion="success")
     with tables.begin() as tx:
         outbox.put_superseded(tx, a_branch_push(*(f"{n:040x}" for n in range(10, 49))))

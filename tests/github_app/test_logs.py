@@ -27,11 +27,11 @@ def test_an_event_is_one_line_of_json():
     stream = io.StringIO()
     logs.configure(json=True, stream=stream)
 
-    structlog.get_logger("ours").info("delivery stored", guid="g-1")
+    structlog.get_logger("ours").info("delivery.stored", guid="g-1")
 
     line = json.loads(stream.getvalue())
     assert line.pop("timestamp")
-    assert line == {"event": "delivery stored", "guid": "g-1", "level": "info"}
+    assert line == {"event": "delivery.stored", "guid": "g-1", "level": "info"}
 
 
 @pytest.mark.parametrize("as_json", [True, False])

@@ -118,7 +118,7 @@ def test_a_push_is_stored_and_then_accepted(service, a_body, signed):
     assert [delivery.push.push.after for delivery in service.intake.deliveries] == ["0" * 39 + "2"]
     assert logged == [
         {
-            "event": "delivery stored",
+            "event": "delivery.stored",
             "log_level": "info",
             "status": "accepted",
             "guid": "g-1",
@@ -229,7 +229,7 @@ def test_a_malformed_payload_gets_400_which_names_the_field(service, signed, bod
     assert (status, content["error"]) == (400, error)
     assert logged == [
         {
-            "event": "delivery refused",
+            "event": "delivery.refused",
             "log_level": "warning",
             "status": 400,
             "reason": "payload",
@@ -305,7 +305,7 @@ def test_a_body_that_drips_in_gets_408_and_is_not_taken(service, a_body, signed,
     assert b"connection: close" in answer.lower()
     assert service.intake.deliveries == []
     assert service.counted('brickpush_refused_total{reason="slow"}') == before + 1
-    assert [(line["event"], line["reason"]) for line in logged] == [("delivery refused", "slow")]
+    assert [(line["event"], line["reason"]) for line in logged] == [("delivery.refused", "slow")]
     assert service.post(body, signed(body))[0] == 202
 
 

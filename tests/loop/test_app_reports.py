@@ -94,7 +94,7 @@ def test_a_limit_for_longer_puts_the_promotion_off(sandbox, service):
     wait_until(
         lambda: counted(service, 'brickpush_runs_total{ending="put off"}') == 1, what="a pause"
     )
-    assert "promotion put off" in service.log.read_text()
+    assert "promotion.deferred" in service.log.read_text()
 
 
 def test_two_organizations_are_served_at_once(sandbox):

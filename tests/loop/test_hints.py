@@ -75,7 +75,7 @@ def failed_once(sandbox, service):
     sha = commit(sandbox, 1)
     sandbox.github_faults.add(path="*/git/ref/*", status=503, times=None)
     post(sandbox, service, push_payload(sandbox, before, sha))
-    wait_until(lambda: "promotion failed" in service.log.read_text(), what="the first try")
+    wait_until(lambda: "promotion.failed" in service.log.read_text(), what="the first try")
     return sha
 
 

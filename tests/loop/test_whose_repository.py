@@ -139,7 +139,7 @@ def test_where_github_can_not_say_whose_a_name_is_the_push_waits(sandbox, servic
     sha = tell(sandbox, service)
 
     wait_until(lambda: away.hits, what="the question")
-    wait_until(lambda: "promotion failed" in service.log.read_text(), what="the first try")
+    wait_until(lambda: "promotion.failed" in service.log.read_text(), what="the first try")
     assert sha not in heads(sandbox, "tool")
     sandbox.github_faults.clear()
     wait_for_heads(sandbox, sha, "tool")

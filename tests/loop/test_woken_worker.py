@@ -71,7 +71,7 @@ def records(database):
 
 
 def settled(database):
-    """Say whether nothing is owed, and every comparison that was asked for has ended."""
+    """Say whether nothing is pending, and every comparison that was asked for has ended."""
     pushed = "select count(*) from branches where newest > promoted or running is not null"
     compared = (
         "select count(*) from schedule where work = %s and done_at >= asked_at and done_at > 0"

@@ -222,7 +222,7 @@ def test_a_log_line_stays_one_line_without_escapes(restored_logging, words, as_j
     stream = io.StringIO()
     logs.configure(json=as_json, stream=stream)
 
-    structlog.get_logger().info("delivery stored", ref=words, nested=[words])
+    structlog.get_logger().info("delivery.stored", ref=words, nested=[words])
     logging.getLogger("uvicorn.error").warning("odd: %s", words)
 
     assert stream.getvalue().count("\n") == 2
