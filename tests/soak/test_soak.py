@@ -88,6 +88,7 @@ def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, load, supervisor, s
         memory = watched(supervisor, lambda: load.push_all(load.size.quiet_pushes))
         struck = load.mend()
         seconds, faults = load.settle()
+    assert not faults, f"{in_words(faults)}\n{load.told(faults)}"
     kept, forgotten = retention(sandbox, load.size, supervisor)
 
     growth = memory[-1] - memory[len(memory) // 4]
@@ -98,7 +99,6 @@ def test_nothing_is_lost_and_nothing_untrue_is_told(sandbox, load, supervisor, s
         f"memory {growth:+.1f} MB, {memory[-1]:.0f} MB at the end; "
         f"{forgotten} rows forgotten, kept {dict(kept)}"
     )
-    assert not faults, f"{in_words(faults)}\n{load.told(faults)}"
     assert load.witness.successes > 0
     assert supervisor.kills > 0
     assert struck > 0
