@@ -25,6 +25,7 @@ PACKAGED = (
     ".pre-commit-hooks.yaml",
     "LICENSE",
     "README.md",
+    "brickpush",
     "github_app",
     "hooks",
     "promotion",
